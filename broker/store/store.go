@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The errors of the verbs. Test them with [errors.Is].
+var (
+	ErrNotFound    = errors.New("store: not found")            // the writer knows no such thing
+	ErrConflict    = errors.New("store: conflict")             // the record changed or exists already
+	ErrReplayed    = errors.New("store: code replayed")        // the same code was claimed before
+	ErrUsed        = errors.New("store: login used")           // another code of this login was claimed before
+	ErrDisabled    = errors.New("store: account disabled")     // the account is disabled
+	ErrUnavailable = errors.New("store: could not be reached") // nothing is known: retry, never conclude
+)
+
+// Account is our record of a person. What websites see belongs to it, not to
+// the way the person came in.
+type Account struct {
+	ID       string // 26 lower-case letters and digits, random, never shown to websites
+	Seed     []byte // 32 random bytes, immutable: every subject derives from it
+	Epoch    int64  // grows by one whenever all sessions end
+	Disabled bool
+
+	Name          string
+	Email         string
+	EmailVerified bool
+	Phone         string
+	PhoneVerified bool
+	Picture       string
+	Locale        string
+
+	CreatedAt time.Time // UTC, microseconds
+	UpdatedAt time.Time
+}
+
+// IdentityKey finds an account, and nothing else does.
+type IdentityKey struct {
+	Provider string // provider instance id
+	Subject  string // the upstream's subject
+}
+
+// Link ties an identity to an account. A key belongs to at most one account.
+type Link struct {
+	IdentityKey
+
+	AccountID string
+	CreatedAt time.Time
+}
+
+// Accounts finds, opens and changes accounts.
+type Accounts interface {
+	// AccountByIdentity returns the account that key is linked to.
+	// ErrNotFound: the writer knows no such link.
+	AccountByIdentity(ctx context.Context, key IdentityKey) (Account, error)
+
+	// Account returns the account with id whose epoch is at least minEpoch; a
+	// replica that lags behind minEpoch is not believed. ErrNotFound.
+	Account(ctx context.Context, id string, minEpoch int64) (Account, error)
+
+	// OpenAccount stores a new account with its first link, both or neither.
+	// ErrConflict: the identity is linked already.
+	OpenAccount(ctx context.Context, a Account, key IdentityKey) error
+
+	// LinkIdentity ties key to the account. ErrConflict: the identity is
+	// linked already, to whichever account. ErrNotFound: no such account.
+	LinkIdentity(ctx context.Context, l Link) error
+
+	// Links returns the links of an account, oldest first.
+	Links(ctx context.Context, accountID string) ([]Link, error)
+
+	// DisableAccount disables the account and records the fact, in one
+	// transaction. Repeating it is no error. ErrNotFound.
+	DisableAccount(ctx context.Context, id string, at time.Time) (Fact, error)
+
+	// EnableAccount undoes DisableAccount with a higher epoch, so that no
+	// older session returns, and records the lifted fact. ErrNotFound.
+	EnableAccount(ctx context.Context, id string, at time.Time) (Fact, error)
+
+	// EndSessions raises the account's epoch by one: every session made
+	// before is void everywhere. ErrNotFound.
+	EndSessions(ctx context.Context, id string, at time.Time) (Fact, error)
+}
+
+// Grant is the stored right of a client to an account: the row that one code
+// becomes when it is claimed.
+type Grant struct {
+	ID        string // 26 lower-case letters and digits; also the attempt id: a repeated claim with it is the same claim
+	LoginID   string // unique: one login gives one grant
+	CodeHash  []byte // SHA-256 of the code, tells a replay from another code of the same login
+	AccountID string
+	ClientID  string
+	SID       string   // the session the login made or used
+	Scope     []string // granted
+	Provider  string   // the way: provider instance id
+	ACR       string
+	AMR       []string
+	AuthTime  time.Time
+	CreatedAt time.Time
+	ExpiresAt time.Time // after it the row may be purged
+}
+
+// Grants claims codes and reads what they gave.
+type Grants interface {
+	// ClaimCode writes code-used and grant in one statement and answers
+	// whether this caller was first; of any number of racing calls for one
+	// login exactly one is. A second call with the same g.ID is the first
+	// again. ErrReplayed: the same code was claimed before, and the returned
+	// id is the grant it gave. ErrUsed: another code of this login was.
+	ClaimCode(ctx context.Context, g Grant) (grantID string, err error)
+
+	// GrantedAccount returns a grant and its account. ErrNotFound.
+	GrantedAccount(ctx context.Context, grantID string) (Grant, Account, error)
+
+	// PurgeGrants deletes at most limit grants that expired before at and
+	// returns how many went.
+	PurgeGrants(ctx context.Context, at time.Time, limit int) (int, error)
+}
+
+// FactKind is what a negative fact is about.
+type FactKind string
+
+// The kinds of negative facts.
+const (
+	AccountDisabled FactKind = "account_disabled" // ID is the account's
+	AccountEpoch    FactKind = "account_epoch"    // ID is the account's; sessions of a lower Epoch are void
+	SessionEnded    FactKind = "session_ended"    // ID is the sid
+	GrantRevoked    FactKind = "grant_revoked"    // ID is the grant's
+	KeyWithdrawn    FactKind = "key_withdrawn"    // ID is the kid
+)
+
+// Fact is a negative fact: it wins over everything and needs no writer to be
+// obeyed. Only the writer lifts one.
+type Fact struct {
+	Kind     FactKind
+	ID       string
+	Epoch    int64     // of the account, for kinds about accounts
+	Revision int64     // allocated by the writer, 1 and up without gaps in order of commit; 0 while the store does not have it
+	Lifted   bool      // undone by the writer
+	At       time.Time // when it was said
+	Until    time.Time // after it nobody needs the fact any more; zero is never
+}
+
+// Facts stores negative facts and feeds them to every node.
+type Facts interface {
+	// RecordFact stores f under (Kind, ID) with a new revision, allocated by
+	// updating one row in the same transaction, and returns it. Repeating a
+	// fact that is not lifted changes nothing and returns what stands.
+	RecordFact(ctx context.Context, f Fact) (Fact, error)
+
+	// FactsSince returns at most limit facts with a revision above revision,
+	// ascending.
+	FactsSince(ctx context.Context, revision int64, limit int) ([]Fact, error)
+
+	// PurgeFacts deletes facts whose Until lies before at.
+	PurgeFacts(ctx context.Context, at time.Time, limit int) (int, error)
+}
+
+// Secrets keeps small wrapped secrets that are made once for the deployment.
+type Secrets interface {
+	// EnsureSecret stores wrapped under name unless the name is taken, and
+	// returns what is stored. It never overwrites.
+	EnsureSecret(ctx context.Context, name string, wrapped []byte) ([]byte, error)
+}
+
+// Store is everything a store can do. Only the wiring, sqlstore and storetest
+// name it.
+type Store interface {
+	Accounts
+	Grants
+	Facts
+	Secrets
+
+	// Ping answers nil when the writer takes writes. ErrUnavailable.
+	Ping(ctx context.Context) error
+	// Close waits for running verbs and closes the connections.
+	Close() error
+}
