@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What takes longer than deploy/test.sh may, for a machine that has the night:
+# every fuzz target for a while, every test under the race detector, every test
+# many times in another order, and every benchmark.
+#
+#   bash deploy/nightly.sh
+#   FUZZ_TIME=10m REPEAT=20 bash deploy/nightly.sh
+#
+# Goes on after a failure and names all of them at the end. What a fuzz target
+# found stands in its testdata/fuzz: it belongs into the next commit.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/machine.sh
+. deploy/machine.sh
+
+FUZZ_TIME=${FUZZ_TIME:-2m}
+REPEAT=${REPEAT:-5}
+failed=()
+
+# step NAME COMMAND…
+step() {
+	local name=$1 began=$SECONDS
+	shift
+	printf '\n== %s\n' "$name"
+	"$@" </dev/null || failed+=("$name")
+	printf '%s: %s s\n' "$name" $((SECONDS - began))
+}
+
+trap stop_postgres EXIT
+install_everything
+start_postgres
+
+while read -r package target; do
+	step "$target in $package" go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZ_TIME" -fuzzminimizetime 10x "$package"
+done < <(grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's#^(.*)/[^/]+:func (Fuzz.*)#\1 \2#' | sort)
+
+step "race detector" env CGO_ENABLED=1 go test -race -count=1 -timeout 60m ./...
+step "repeated" go test -count="$REPEAT" -shuffle=on -timeout 120m ./...
+step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...
+
+if [ "${#failed[@]}" -gt 0 ]; then
+	joined=$(printf ', %s' "${failed[@]}")
+	fail "${joined:2}"
+fi
+printf '\nnightly: done in %s s\n' "$SECONDS"

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Runs every test, in lanes with a time budget each, on two cores:
+#
+#   unit      lint, and everything that needs no database and no browser   240 s
+#   store     the store on both databases, the whole broker, abuse cases   300 s
+#   race      the race detector: keys, login, session and their kin        180 s
+#   browser   real Chromium                                                240 s
+#
+# A lane fails when a test does, or when it takes longer than its budget. What
+# the tests need is installed first and everything is built, on budgets of their
+# own. On a Debian machine with Go nothing else has to be there.
+#
+#   bash deploy/test.sh              all of it
+#   bash deploy/test.sh unit race    some lanes
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/machine.sh
+. deploy/machine.sh
+
+declare -A budget=([unit]=240 [store]=300 [race]=180 [browser]=240)
+all_lanes=(unit store race browser)
+
+# What the race detector watches: much concurrency, no SQL engine, which is slow
+# under it.
+race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/oauth/... ./broker/account/... ./broker/client/...)
+export race_packages_text="${race_packages[*]}"
+
+lane_unit() {
+	local unformatted
+	unformatted=$(gofmt -l broker cmd keys providers)
+	[ -z "$unformatted" ] || fail "gofmt: $unformatted"
+	go mod tidy -diff
+	go vet ./...
+	golangci-lint run
+	# shellcheck disable=SC2046
+	go test -count=1 -skip '^TestBrowser' $(go list ./... | grep -vE '/broker$|/broker/store(/|$)')
+}
+
+lane_store() {
+	go test -count=1 -skip '^TestBrowser' ./broker ./broker/store/...
+}
+
+lane_race() {
+	# shellcheck disable=SC2086
+	CGO_ENABLED=1 go test -race -count=1 -skip '^TestBrowser' $race_packages_text
+}
+
+lane_browser() {
+	local packages
+	packages=$(browser_packages)
+	[ -n "$packages" ] || fail "there is no browser test"
+	# shellcheck disable=SC2086
+	go test -count=1 -p 1 -run '^TestBrowser' $packages
+}
+
+# browser_packages prints the packages that have browser tests.
+browser_packages() {
+	grep -rlE '^func TestBrowser' --include='*_test.go' . | xargs -r -n 1 dirname | sort -u
+}
+
+# build fills the build cache, so that lanes measure tests and not the compiler.
+build() {
+	CGO_ENABLED=0 go build -o /dev/null ./cmd/bongsu
+	go build ./...
+	go test -count=1 -run '^$' ./... >/dev/null
+	# shellcheck disable=SC2086
+	CGO_ENABLED=1 go test -race -count=1 -run '^$' $race_packages_text >/dev/null
+}
+
+export -f fail lane_unit lane_store lane_race lane_browser browser_packages
+
+# run_lane NAME: runs it, for at most twice its budget, and notes how it went.
+summary=()
+failed=()
+run_lane() {
+	local name=$1 began=$SECONDS took status=0
+	printf '\n== %s, %s s at most\n' "$name" "${budget[$name]}"
+	timeout --kill-after=10 $((2 * budget[$name])) bash -euo pipefail -c "lane_$name" </dev/null || status=$?
+	took=$((SECONDS - began))
+	if [ "$status" != 0 ]; then
+		failed+=("$name")
+	elif [ "$took" -gt "${budget[$name]}" ]; then
+		failed+=("$name (over its budget of ${budget[$name]} s)")
+	fi
+	summary+=("$name $took s")
+}
+
+lanes=("$@")
+[ "${#lanes[@]}" -gt 0 ] || lanes=("${all_lanes[@]}")
+for name in "${lanes[@]}"; do
+	[ -n "${budget[$name]:-}" ] || fail "there is no lane $name: ${all_lanes[*]}"
+done
+
+trap stop_postgres EXIT
+began=$SECONDS
+install_everything
+printf 'installed in %s s\n' $((SECONDS - began))
+began=$SECONDS
+build
+printf 'built in %s s\n' $((SECONDS - began))
+start_postgres
+
+for name in "${lanes[@]}"; do
+	run_lane "$name"
+done
+
+joined=$(printf ', %s' "${summary[@]}")
+printf '\nlanes: %s\n' "${joined:2}"
+if [ "${#failed[@]}" -gt 0 ]; then
+	joined=$(printf ', %s' "${failed[@]}")
+	fail "${joined:2}"
+fi
