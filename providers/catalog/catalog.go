@@ -1,0 +1,171 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bongsu/bongsu/providers"
+	"github.com/bongsu/bongsu/providers/apple"
+	"github.com/bongsu/bongsu/providers/fetch"
+	"github.com/bongsu/bongsu/providers/google"
+	"github.com/bongsu/bongsu/providers/kakao"
+	"github.com/bongsu/bongsu/providers/naver"
+	"github.com/bongsu/bongsu/providers/oauth2"
+	"github.com/bongsu/bongsu/providers/openid"
+)
+
+// ErrUnknownKind is returned for a kind that the catalog does not list.
+var ErrUnknownKind = errors.New("catalog: unknown kind of provider")
+
+// Runner is a provider with work in the background: metadata and keys kept
+// young. Run returns when ctx ends.
+type Runner interface {
+	Run(ctx context.Context)
+}
+
+// Options are one configured provider. What is empty is the kind's own.
+type Options struct {
+	ID           string // instance id: lower-case letters, digits and hyphens, at most 32
+	Kind         string // one of [Kinds]
+	Name         string // what people read
+	ClientID     string
+	ClientSecret string
+	Issuer       string            // kind openid: required; others: base of a simulation
+	Endpoints    map[string]string // authorize, token, userinfo, jwks: set one by one
+	Scopes       []string
+	Timeout      time.Duration // of each step, at most 20 s; 0 is 4 s
+	Reauth       string        // forced, asked or none
+
+	Algorithms []string // kind openid: what may sign ID tokens; empty is RS256 and ES256
+	Audiences  []string // further audiences an ID token may name
+
+	// Apple signs its client secret.
+	TeamID     string
+	KeyID      string
+	PrivateKey []byte // PKCS#8, PEM, P-256
+
+	Fetch  *fetch.Client
+	Now    func() time.Time // nil is time.Now
+	Logger *slog.Logger     // nil is silence
+}
+
+var constructors = map[string]func(Options) (providers.Provider, error){
+	kakao.Kind:  func(o Options) (providers.Provider, error) { return built(kakao.New(o.openid())) },
+	google.Kind: func(o Options) (providers.Provider, error) { return built(google.New(o.openid())) },
+	apple.Kind: func(o Options) (providers.Provider, error) {
+		return built(apple.New(apple.Options{Options: o.openid(), TeamID: o.TeamID, KeyID: o.KeyID, PrivateKey: o.PrivateKey}))
+	},
+	naver.Kind: func(o Options) (providers.Provider, error) { return built(naver.New(o.oauth2())) },
+	"openid":   func(o Options) (providers.Provider, error) { return built(openid.New(o.generic())) },
+}
+
+// Kinds returns the names of all kinds, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(constructors)) }
+
+// New returns the provider that o configures. It makes no request. Errors wrap
+// [ErrUnknownKind], or name every problem of o. The provider may be a [Runner].
+func New(o Options) (providers.Provider, error) {
+	construct, ok := constructors[o.Kind]
+	if !ok {
+		return nil, fmt.Errorf("provider %q: %w %q; known are %s", o.ID, ErrUnknownKind, o.Kind, strings.Join(Kinds(), ", "))
+	}
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("provider %q: %w", o.ID, err)
+	}
+	return construct(o)
+}
+
+// built keeps a failed constructor's nil from becoming a provider.
+func built[P providers.Provider](p P, err error) (providers.Provider, error) {
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (o Options) validate() error {
+	var problems []error
+	for name := range o.Endpoints {
+		if !slices.Contains([]string{"authorize", "token", "userinfo", "jwks"}, name) {
+			problems = append(problems, fmt.Errorf("no endpoint is called %q; known are authorize, token, userinfo, jwks", name))
+		}
+	}
+	switch providers.Reauth(o.Reauth) {
+	case "", providers.ReauthForced, providers.ReauthAsked, providers.ReauthNone:
+	default:
+		problems = append(problems, fmt.Errorf("reauth is %q; known are forced, asked, none", o.Reauth))
+	}
+	return errors.Join(problems...)
+}
+
+func (o Options) instance() providers.Instance {
+	return providers.Instance{
+		ID:       o.ID,
+		Kind:     o.Kind,
+		Issuer:   o.Issuer,
+		ClientID: o.ClientID,
+		Name:     o.Name,
+		Reauth:   providers.Reauth(o.Reauth),
+	}
+}
+
+func (o Options) openid() openid.Options {
+	return openid.Options{
+		Instance: o.instance(),
+		Endpoints: openid.Endpoints{
+			Authorize: o.Endpoints["authorize"],
+			Token:     o.Endpoints["token"],
+			Keys:      o.Endpoints["jwks"],
+			Userinfo:  o.Endpoints["userinfo"],
+		},
+		Scopes:       o.Scopes,
+		ClientSecret: o.ClientSecret,
+		Audiences:    o.Audiences,
+		Fetch:        o.Fetch,
+		Timeout:      o.Timeout,
+		Now:          o.Now,
+		Logger:       o.Logger,
+	}
+}
+
+// generic is an OpenID Provider that is known by its issuer alone.
+func (o Options) generic() openid.Options {
+	g := o.openid()
+	g.PKCE = true
+	g.Algorithms = o.Algorithms
+	if len(g.Algorithms) == 0 {
+		g.Algorithms = []string{"RS256", "ES256"}
+	}
+	if len(g.Scopes) == 0 {
+		g.Scopes = []string{"openid", "profile", "email"}
+	}
+	if g.Instance.Name == "" {
+		g.Instance.Name = g.Instance.ID
+	}
+	if g.Instance.Reauth == "" {
+		g.Instance.Reauth = providers.ReauthAsked
+	}
+	return g
+}
+
+func (o Options) oauth2() oauth2.Options {
+	return oauth2.Options{
+		Instance: o.instance(),
+		Endpoints: oauth2.Endpoints{
+			Authorize: o.Endpoints["authorize"],
+			Token:     o.Endpoints["token"],
+			Userinfo:  o.Endpoints["userinfo"],
+		},
+		Scopes:       o.Scopes,
+		ClientSecret: o.ClientSecret,
+		Fetch:        o.Fetch,
+		Timeout:      o.Timeout,
+		Now:          o.Now,
+	}
+}

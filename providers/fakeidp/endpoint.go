@@ -1,0 +1,27 @@
+package fakeidp
+
+// Endpoint names one place of an upstream. An upstream may serve an endpoint
+// under several paths; they count and fail as one.
+type Endpoint string
+
+// The endpoints. Not every dialect has all of them.
+const (
+	Authorize Endpoint = "authorize" // the person's page
+	Continue  Endpoint = "continue"  // the person said yes
+	Cancel    Endpoint = "cancel"    // the person said no
+	Discovery Endpoint = "discovery"
+	JWKS      Endpoint = "jwks"
+	Token     Endpoint = "token"
+	Userinfo  Endpoint = "userinfo"  // also the profile calls of plain OAuth 2.0
+	TokenInfo Endpoint = "tokeninfo" // says which app a token was issued to
+)
+
+// backChannel reports whether only the broker's server calls the endpoint for
+// the sake of a login that is under way.
+func (e Endpoint) backChannel() bool {
+	switch e {
+	case JWKS, Token, Userinfo, TokenInfo:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,141 @@
+package fakeidp
+
+import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// What holds where Options say nothing.
+const (
+	DefaultSlowBy  = 8 * time.Second  // how late every answer is under [Slow]
+	DefaultHoldFor = 60 * time.Second // how long [Dark] holds a request before the connection is closed
+)
+
+// Options describe the upstreams of one [Server].
+type Options struct {
+	BaseURL   string            // where browsers and the broker reach the server: scheme and host, no trailing slash
+	Upstreams []Spec            // nil is kakao, naver, google and apple, each in its own dialect
+	Clients   map[string]Client // by upstream name; one that is missing is [DefaultClient]
+	People    []Person          // beside minji and solo; an equal name replaces them
+
+	// AutoContinue skips the page: the authorization endpoint answers at once
+	// as if the person had pressed the button. Answers by form post keep their page.
+	AutoContinue bool
+
+	SlowBy  time.Duration // 0 is [DefaultSlowBy]
+	HoldFor time.Duration // 0 is [DefaultHoldFor]
+
+	// OnEvent is told what happened, in the goroutine where it did: it must be
+	// quick and may be called concurrently. Events hold no code, token or secret.
+	OnEvent func(Event)
+
+	Now    func() time.Time // for tokens and codes; nil is time.Now
+	Rand   io.Reader        // for tokens and codes; nil is crypto/rand.Reader
+	Logger *slog.Logger     // events at debug level; nil is silence
+}
+
+// Spec names one upstream.
+type Spec struct {
+	Name    string  // lower-case letters, digits and hyphens, at most 32; the first path element
+	Dialect Dialect // empty is the dialect called Name
+}
+
+// Client is the broker's registration at one upstream.
+type Client struct {
+	ID     string
+	Secret string // unused by Apple
+
+	// RedirectURIs may receive codes: compared exactly, or as a prefix where
+	// one ends in '*'. None at all is any http or https URL.
+	RedirectURIs []string
+
+	// Apple's client secret is a JWT that names TeamID and KeyID and verifies
+	// with the public half of Key. Only Apple reads these.
+	TeamID string
+	KeyID  string
+	Key    *ecdsa.PrivateKey // P-256
+}
+
+// DefaultClient is the registration of an upstream whose Options name none:
+// id "bongsu-NAME", secret "NAME-secret", any redirect URI, and for Apple team
+// "TEAM000001", key id "KEY0000001" and a key made once per process.
+func DefaultClient(upstream string) Client {
+	return Client{
+		ID:     "bongsu-" + upstream,
+		Secret: upstream + "-secret",
+		TeamID: "TEAM000001",
+		KeyID:  "KEY0000001",
+		Key:    sharedECKey(),
+	}
+}
+
+// KeyPEM returns Key as PKCS#8 in PEM, the form of Apple's .p8 file; nil
+// without a key.
+func (c Client) KeyPEM() []byte {
+	if c.Key == nil {
+		return nil
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
+	if err != nil {
+		return nil // only a key on a curve nobody knows
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+func (c Client) allows(redirectURI string) bool {
+	u, err := url.Parse(redirectURI)
+	if err != nil || u.Host == "" || u.Fragment != "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return false
+	}
+	for _, allowed := range c.RedirectURIs {
+		prefix, wide := strings.CutSuffix(allowed, "*")
+		if redirectURI == allowed || wide && strings.HasPrefix(redirectURI, prefix) {
+			return true
+		}
+	}
+	return len(c.RedirectURIs) == 0
+}
+
+var upstreamName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+func (o *Options) validate() error {
+	base, err := url.Parse(o.BaseURL)
+	if err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" || strings.HasSuffix(o.BaseURL, "/") {
+		return errors.New("fakeidp: base URL must be absolute, without query and trailing slash")
+	}
+	known := map[string]bool{}
+	var problems []error
+	for _, spec := range o.Upstreams {
+		switch {
+		case !upstreamName.MatchString(spec.Name):
+			problems = append(problems, fmt.Errorf("fakeidp: upstream name %q", spec.Name))
+		case known[spec.Name]:
+			problems = append(problems, fmt.Errorf("fakeidp: upstream %q twice", spec.Name))
+		case dialects[spec.dialect()] == nil:
+			problems = append(problems, fmt.Errorf("fakeidp: upstream %q: unknown dialect %q", spec.Name, spec.dialect()))
+		}
+		known[spec.Name] = true
+	}
+	for name := range o.Clients {
+		if !known[name] {
+			problems = append(problems, fmt.Errorf("fakeidp: client of unknown upstream %q", name))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (s Spec) dialect() Dialect {
+	if s.Dialect == "" {
+		return Dialect(s.Name)
+	}
+	return s.Dialect
+}

@@ -1,0 +1,221 @@
+package fakeidp
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	maxBody = 64 << 10 // bytes of a request's body
+	maxHeld = 4096     // requests held at once; further ones are closed at once
+)
+
+// call is one request under way at one endpoint.
+type call struct {
+	u     *Upstream
+	knobs knobs
+	route route
+	w     http.ResponseWriter
+	r     *http.Request
+}
+
+func (u *Upstream) serve(w http.ResponseWriter, r *http.Request, path string) {
+	at, found := u.dialect.route(path)
+	k, changed := u.arrive(at.endpoint)
+	c := &call{u: u, knobs: k, route: at, w: w, r: r}
+
+	readable := c.read() // first, so that the server notices when the client leaves
+	var met meeting
+	if k.fault.meet != nil {
+		met = k.fault.meet(u.server, at.endpoint)
+	}
+	if met.hold {
+		u.hold(r, at.endpoint, changed)
+	}
+	u.delay(r, met.late, changed)
+	u.delay(r, k.delays[at.endpoint], nil)
+
+	switch answer := k.answers[at.endpoint]; {
+	case !found:
+		http.NotFound(w, r)
+	case answer != nil:
+		answer(w, r)
+	case met.fail:
+		c.refuse(internal)
+	case !at.allows(r.Method):
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	case !readable:
+		c.refuse(malformed)
+	default:
+		c.answer()
+	}
+}
+
+// arrive counts a request and takes the knobs that hold for it.
+func (u *Upstream) arrive(e Endpoint) (knobs, <-chan struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if e != "" {
+		u.counts[e]++
+	}
+	return u.knobs, u.changed
+}
+
+// read parses the form and reads the body to its end.
+func (c *call) read() bool {
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+	if c.r.ParseForm() != nil {
+		return false
+	}
+	_, err := io.Copy(io.Discard, c.r.Body)
+	return err == nil
+}
+
+func (c *call) answer() {
+	switch c.route.endpoint {
+	case Authorize:
+		c.authorize()
+	case Continue:
+		c.goOn()
+	case Cancel:
+		c.cancel()
+	case Token:
+		c.token()
+	case Userinfo, TokenInfo:
+		c.profile()
+	case JWKS:
+		c.write(c.u.keySet())
+	case Discovery:
+		c.discovery()
+	}
+}
+
+// hold keeps a request without an answer until the client leaves, the fault
+// changes, the server closes or its patience ends, and closes the connection.
+func (u *Upstream) hold(r *http.Request, e Endpoint, changed <-chan struct{}) {
+	s := u.server
+	defer s.held.Add(-1)
+	if s.held.Add(1) <= maxHeld {
+		u.tell(Event{What: Held, Endpoint: e})
+		s.wait(r, s.o.HoldFor, changed)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// delay waits for d, or until the fault changes. A client that left, or a
+// server that closes, gets no answer.
+func (u *Upstream) delay(r *http.Request, d time.Duration, changed <-chan struct{}) {
+	if d > 0 && !u.server.wait(r, d, changed) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// wait reports whether there is still somebody to answer.
+func (s *Server) wait(r *http.Request, d time.Duration, changed <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-changed:
+		return true
+	case <-r.Context().Done():
+		return false
+	case <-s.closed:
+		return false
+	}
+}
+
+// refuse writes the dialect's error at a server endpoint, a page elsewhere.
+func (c *call) refuse(why refusal) {
+	c.u.tell(Event{What: Refused, Endpoint: c.route.endpoint, Detail: string(why)})
+	switch c.route.endpoint {
+	case Authorize, Continue, Cancel:
+		c.refusalPage(string(why))
+		return
+	}
+	answer := c.u.dialect.refuse(c.route.endpoint, why)
+	if answer.document == nil {
+		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		c.w.WriteHeader(answer.status)
+		_, _ = io.WriteString(c.w, answer.text) // a client that left needs no answer
+		return
+	}
+	c.encode(answer.status, answer.document)
+}
+
+// write sends a successful document, after the test had its say.
+func (c *call) write(document map[string]any) {
+	if edit := c.knobs.documents[c.route.endpoint]; edit != nil {
+		edit(document)
+	}
+	c.encode(http.StatusOK, document)
+}
+
+func (c *call) encode(status int, document map[string]any) {
+	body, err := json.Marshal(document)
+	if err != nil { // only an edit can put in what JSON has no form for
+		http.Error(c.w, fmt.Sprintf("encode answer: %v", err), http.StatusInternalServerError)
+		return
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json;charset=UTF-8")
+	switch c.route.endpoint {
+	case JWKS, Discovery:
+		h.Set("Cache-Control", "public, max-age=3600")
+	default:
+		h.Set("Cache-Control", "no-store")
+		h.Set("Pragma", "no-cache")
+	}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // a client that left needs no answer
+}
+
+func (c *call) discovery() {
+	document := c.u.dialect.discovery(c.u)
+	if c.knobs.advertiseIss {
+		document["authorization_response_iss_parameter_supported"] = true
+	}
+	c.write(document)
+}
+
+func (u *Upstream) keySet() map[string]any {
+	keys := []any{}
+	for _, key := range u.keys.published() {
+		keys = append(keys, key.public())
+	}
+	return map[string]any{"keys": keys}
+}
+
+// Reply returns a handler that always gives one answer, for
+// [Upstream.AnswerWith].
+func Reply(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body) // a client that left needs no answer
+	}
+}
+
+// Redirect returns a handler that sends every request to target with 302, for
+// [Upstream.AnswerWith].
+func Redirect(target string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, http.StatusFound) }
+}
+
+// appended returns redirectURI with parameters added to its query.
+func appended(redirectURI string, parameters url.Values) string {
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		return redirectURI // it was checked before
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += parameters.Encode()
+	return u.String()
+}

@@ -1,0 +1,16 @@
+// Package oauth2 is the OAuth 2.0 half that every provider stands on: where the
+// browser is sent, what it brings back, code for token, and the call of a
+// profile endpoint. Each answer is classified by its body, and each step of a
+// leg is told to its observer exactly once.
+//
+//	AuthorizeURL ──▶ browser ──▶ Callback ──▶ Redeem ──▶ Profile
+//
+// [Wire] is these four, and package openid builds on it. [Provider] is a whole
+// upstream whose identity comes from its profile endpoint, as Naver's does.
+// [Document] reads what providers answer, by exact member names and without
+// rounding large numbers.
+//
+// It knows no ID tokens and keeps no tokens: they are dropped with the leg. It
+// accepts no token that a browser or an app brought along, only those that it
+// redeemed itself (RFC 6749 10.16).
+package oauth2

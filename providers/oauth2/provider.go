@@ -1,0 +1,76 @@
+package oauth2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bongsu/bongsu/providers"
+)
+
+// Provider is an upstream without ID tokens: who came is what its profile
+// endpoint says about the token that was just redeemed. Without that answer
+// nobody is proven, so an unreachable profile endpoint ends the leg.
+type Provider struct {
+	wire     *Wire
+	identify func(Document) (providers.Identity, error)
+}
+
+var _ providers.Provider = (*Provider)(nil)
+
+// New returns a provider whose people are what identify reads from the answer
+// of the userinfo endpoint. Identify returns an error made by [Refuse] when the
+// answer is none; it need not check the subject.
+func New(o Options, identify func(Document) (providers.Identity, error)) (*Provider, error) {
+	if o.Endpoints.Userinfo == "" {
+		return nil, fmt.Errorf("provider %q: %w", o.Instance.ID, errors.New("userinfo endpoint is missing"))
+	}
+	wire, err := NewWire(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Provider{wire: wire, identify: identify}, nil
+}
+
+// Instance implements [providers.Provider].
+func (p *Provider) Instance() providers.Instance { return p.wire.Instance() }
+
+// Begin implements [providers.Provider]. It tells the leg's observer about
+// [providers.StepAuthorize] and never fails.
+func (p *Provider) Begin(ctx context.Context, leg providers.Leg) (string, error) {
+	var target string
+	err := p.wire.steps.Observe(ctx, leg, providers.StepAuthorize, func(context.Context) error {
+		target = p.wire.AuthorizeURL(leg, nil)
+		return nil
+	})
+	return target, err
+}
+
+// Finish implements [providers.Provider].
+func (p *Provider) Finish(ctx context.Context, leg providers.Leg, ret providers.Return) (providers.Identity, error) {
+	code, err := p.wire.Callback(ctx, leg, ret)
+	if err != nil {
+		return providers.Identity{}, err
+	}
+	token, err := p.wire.Redeem(ctx, leg, code)
+	if err != nil {
+		return providers.Identity{}, err
+	}
+	var identity providers.Identity
+	err = p.wire.Profile(ctx, leg, token, func(d Document) error {
+		found, err := p.identify(d)
+		if err != nil {
+			return err
+		}
+		if err := CheckSubject(found.Subject); err != nil {
+			return &providers.Error{Outcome: providers.Trust, Err: err}
+		}
+		identity = found
+		return nil
+	})
+	if err != nil {
+		return providers.Identity{}, err
+	}
+	identity.Provider = p.wire.Instance().ID
+	return identity, nil
+}

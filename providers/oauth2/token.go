@@ -1,0 +1,148 @@
+package oauth2
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"golang.org/x/oauth2"
+
+	"github.com/bongsu/bongsu/providers"
+)
+
+// maxToken bounds an access token or ID token in bytes.
+const maxToken = 32 << 10
+
+// Token is what a code was redeemed for. It prints as a placeholder.
+type Token struct {
+	Access string
+	ID     string // the ID token, if there is one
+}
+
+// String hides the token.
+func (Token) String() string { return "[token]" }
+
+// GoString hides the token.
+func (Token) GoString() string { return "[token]" }
+
+// LogValue hides the token.
+func (Token) LogValue() slog.Value { return slog.StringValue("[token]") }
+
+// Redeem sends the code to the token endpoint, once: whatever goes wrong, it
+// is never sent again.
+func (w *Wire) Redeem(ctx context.Context, leg providers.Leg, code string) (token Token, err error) {
+	err = w.steps.Observe(ctx, leg, providers.StepToken, func(ctx context.Context) error {
+		token, err = w.redeem(ctx, leg, code)
+		return err
+	})
+	return token, err
+}
+
+func (w *Wire) redeem(ctx context.Context, leg providers.Leg, code string) (Token, error) {
+	secret := w.o.ClientSecret
+	if w.o.Secret != nil {
+		made, err := w.o.Secret()
+		if err != nil {
+			return Token{}, Refuse(providers.Ours, "the client secret cannot be made")
+		}
+		secret = made
+	}
+	style := oauth2.AuthStyleInParams
+	if w.o.AuthMethod == SecretBasic && secret != "" {
+		style = oauth2.AuthStyleInHeader
+	}
+	c := oauth2.Config{
+		ClientID:     w.o.Instance.ClientID,
+		ClientSecret: secret,
+		RedirectURL:  leg.RedirectURI,
+		Endpoint:     oauth2.Endpoint{TokenURL: w.o.Endpoints.Token, AuthStyle: style},
+	}
+	got, err := c.Exchange(context.WithValue(ctx, oauth2.HTTPClient, w.exchange), code, w.formOptions(leg)...)
+	if err != nil {
+		return Token{}, unreadable(err)
+	}
+	token := Token{Access: got.AccessToken}
+	if id := got.Extra("id_token"); id != nil {
+		text, ok := id.(string)
+		if !ok {
+			return Token{}, Refuse(providers.Unknown, "id_token is no string")
+		}
+		token.ID = text
+	}
+	if len(token.Access) > maxToken || len(token.ID) > maxToken || !printable(token.Access) {
+		return Token{}, Refuse(providers.Unknown, "token is malformed")
+	}
+	return token, nil
+}
+
+func (w *Wire) formOptions(leg providers.Leg) []oauth2.AuthCodeOption {
+	var options []oauth2.AuthCodeOption
+	if w.o.PKCE {
+		options = append(options, oauth2.VerifierOption(leg.Verifier))
+	}
+	if w.o.Quirks.Redeem == nil {
+		return options
+	}
+	form := url.Values{}
+	w.o.Quirks.Redeem(leg, form)
+	for name := range form {
+		options = append(options, oauth2.SetAuthURLParam(name, form.Get(name)))
+	}
+	return options
+}
+
+// unreadable keeps what is classified already, and what happened on the way.
+// Everything else is an answer that the library could not read; its text quotes
+// the answer and is dropped.
+func unreadable(err error) error {
+	var known *providers.Error
+	var onTheWay *url.Error
+	if errors.As(err, &known) || errors.As(err, &onTheWay) {
+		return err
+	}
+	return Refuse(providers.Unknown, "the token answer cannot be read")
+}
+
+// judge lets only token answers through to the library, which tells errors by
+// status and by a member "error" that must be a string. Everything else becomes
+// a classified error here, where the body is still at hand.
+type judge struct {
+	next http.RoundTripper
+	wire *Wire
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
+	own := *r // a transport leaves the request as it is
+	own.Header = r.Header.Clone()
+	own.Header.Set("Accept", "application/json")
+	answer, err := j.next.RoundTrip(&own)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, err
+	}
+	if err := j.wire.judgeToken(answer.StatusCode, body); err != nil {
+		return nil, err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	answer.Header.Set("Content-Type", "application/json") // it is, whatever it was called
+	return answer, nil
+}
+
+func (w *Wire) judgeToken(status int, body []byte) error {
+	d, err := ParseDocument(body)
+	if err != nil {
+		d = nil
+	}
+	if status >= 200 && status <= 299 && d.Text("access_token", maxToken) != "" && !d.failed() {
+		return nil
+	}
+	return w.judgeAnswer(Answer{Step: providers.StepToken, Status: status, Document: d})
+}

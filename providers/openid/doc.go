@@ -1,0 +1,16 @@
+// Package openid is the OpenID Connect half: discovery, keys and the ID token,
+// on top of package oauth2. It owns what go-oidc leaves to its callers: nonce,
+// azp and extra audiences, the age of tokens and keys, the budget of key
+// fetches, the subject of userinfo, and metadata that changes under our feet.
+// go-oidc is imported nowhere else.
+//
+//	Begin ──▶ browser ──▶ Callback ▸ Redeem ▸ keys ▸ verify ▸ userinfo
+//
+// A provider with configured endpoints never needs discovery. One without
+// discovers in the background ([Provider.Run]) and, when a person is faster, at
+// first need; what it once found good it keeps, and a document that moves to
+// another host or names another issuer is not followed.
+//
+// It does not know what is special about Kakao, Google or Apple: they are
+// [Options] and [Quirks] made in packages of their own.
+package openid

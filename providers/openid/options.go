@@ -1,0 +1,137 @@
+package openid
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/bongsu/bongsu/providers"
+	"github.com/bongsu/bongsu/providers/fetch"
+	"github.com/bongsu/bongsu/providers/oauth2"
+)
+
+// Endpoints are where a provider is spoken to, absolute URLs. Those left empty
+// are discovered; with Authorize, Token and Keys given, nothing is, and an
+// empty Userinfo means that there is none.
+type Endpoints struct {
+	Authorize string
+	Token     string
+	Keys      string // jwks_uri
+	Userinfo  string
+}
+
+// Or returns e with its empty fields taken from other.
+func (e Endpoints) Or(other Endpoints) Endpoints {
+	return Endpoints{
+		Authorize: cmp.Or(e.Authorize, other.Authorize),
+		Token:     cmp.Or(e.Token, other.Token),
+		Keys:      cmp.Or(e.Keys, other.Keys),
+		Userinfo:  cmp.Or(e.Userinfo, other.Userinfo),
+	}
+}
+
+func (e Endpoints) complete() bool { return e.Authorize != "" && e.Token != "" && e.Keys != "" }
+
+// Quirks are where a provider leaves the standard. A nil function keeps to it.
+type Quirks struct {
+	oauth2.Quirks
+
+	// Claims fills the profile from the verified ID token and from what the
+	// browser brought along, which is not verified. Nil is [Standard].
+	Claims func(claims oauth2.Document, ret providers.Return, identity *providers.Identity)
+
+	// Profile checks that the userinfo answer is about identity.Subject and
+	// fills the profile from it. An error with outcome [providers.Trust] ends
+	// the leg, any other leaves the profile missing. Nil demands an equal sub
+	// and takes [Standard] claims.
+	Profile func(answer oauth2.Document, identity *providers.Identity) error
+}
+
+// Options say how one provider is spoken to and what of its tokens is believed.
+type Options struct {
+	Instance  providers.Instance // Issuer is compared exactly with iss
+	Endpoints Endpoints
+	Scopes    []string
+	PKCE      bool // send a challenge (S256) and its verifier
+
+	ClientSecret string
+	Secret       func() (string, error) // replaces ClientSecret where it is made for each use
+	AuthMethod   oauth2.AuthMethod      // empty: what discovery allows, basic first; client_secret_post where nothing is discovered
+
+	Algorithms  []string // that may sign ID tokens; empty is RS256 alone. What discovery lists plays no part
+	Issuers     []string // further spellings of Instance.Issuer
+	Audiences   []string // further audiences an ID token may name beside our client id
+	ResponseIss bool     // the provider promises iss in its responses (RFC 9207), whatever discovery says
+
+	Quirks  Quirks
+	Fetch   *fetch.Client
+	Timeout time.Duration // of each step, at most 20 s; 0 is fetch.DefaultTimeout
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// The algorithms that an operator may allow: those whose public key verifies
+// and cannot sign.
+var algorithms = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
+	oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+}
+
+func (o *Options) defaults() {
+	if o.Timeout <= 0 {
+		o.Timeout = fetch.DefaultTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if len(o.Algorithms) == 0 {
+		o.Algorithms = []string{oidc.RS256}
+	}
+	if o.Quirks.Claims == nil {
+		o.Quirks.Claims = func(claims oauth2.Document, _ providers.Return, i *providers.Identity) { Standard(claims, i) }
+	}
+	if o.Quirks.Profile == nil {
+		o.Quirks.Profile = standardProfile
+	}
+}
+
+func (o *Options) validate() error {
+	if o.Fetch == nil {
+		return errors.New("nothing to fetch with")
+	}
+	var problems []error
+	for _, alg := range o.Algorithms {
+		if !slices.Contains(algorithms, alg) {
+			problems = append(problems, fmt.Errorf("algorithm %q may not sign ID tokens", alg))
+		}
+	}
+	if issuer, err := url.Parse(o.Instance.Issuer); err != nil || issuer.RawQuery != "" || issuer.ForceQuery {
+		problems = append(problems, errors.New("issuer must be a URL without query"))
+	}
+	if err := o.Fetch.CheckURL(o.Instance.Issuer); err != nil {
+		problems = append(problems, fmt.Errorf("issuer: %w", err))
+	}
+	for _, e := range []struct{ name, url string }{
+		{"authorization endpoint", o.Endpoints.Authorize},
+		{"token endpoint", o.Endpoints.Token},
+		{"key endpoint", o.Endpoints.Keys},
+		{"userinfo endpoint", o.Endpoints.Userinfo},
+	} {
+		if e.url == "" {
+			continue
+		}
+		if err := o.Fetch.CheckURL(e.url); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", e.name, err))
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,163 @@
+package providertest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bongsu/bongsu/providers"
+	"github.com/bongsu/bongsu/providers/fakeidp"
+	"github.com/bongsu/bongsu/providers/fetch"
+	"github.com/bongsu/bongsu/providers/oauth2"
+	"github.com/bongsu/bongsu/providers/openid"
+)
+
+// Suite is one kind of provider and what may be expected of it.
+type Suite struct {
+	Dialect fakeidp.Dialect // what its upstream speaks
+
+	// New makes the provider for the upstream of w. It may be called several
+	// times in one test.
+	New func(t *testing.T, w *World) providers.Provider
+
+	// Identity is what the provider learns about p, but for Provider, Subject
+	// and AuthTime.
+	Identity func(p fakeidp.Person) providers.Identity
+
+	IDToken  bool // an ID token proves who came; otherwise the userinfo answer does
+	Userinfo bool // the userinfo endpoint is asked
+	AuthTime bool // the upstream says when the person proved themselves
+
+	// Stranger turns a good userinfo answer into one about the subject given;
+	// needed where Userinfo is set.
+	Stranger func(answer map[string]any, subject string)
+}
+
+// World is one simulated upstream and what is needed to speak to it.
+type World struct {
+	Upstream *fakeidp.Upstream
+	Other    *fakeidp.Upstream // another one, hostile if need be: plain OpenID Connect
+	Fetch    *fetch.Client
+	Timeout  time.Duration // for the provider; 0 is its own
+
+	suite   Suite
+	server  *httptest.Server
+	browser *http.Client
+
+	mu      sync.Mutex
+	now     time.Time
+	secrets []string // that the upstream gave out
+}
+
+// ProviderID is the instance id that the options of a World carry.
+const ProviderID = "upstream"
+
+// Run runs the whole suite.
+func Run(t *testing.T, s Suite) {
+	t.Helper()
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, Suite)
+	}{
+		{"sign in", testSignIn},
+		{"begin", testBegin},
+		{"faults", testFaults},
+		{"callback", testCallback},
+		{"token answer", testToken},
+		{"ID token", testIDToken},
+		{"keys", testKeys},
+		{"userinfo", testUserinfo},
+		{"patience", testPatience},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.run(t, s) })
+	}
+}
+
+// newWorld starts the upstreams of one test.
+func newWorld(t *testing.T, s Suite) *World {
+	t.Helper()
+	listener := httptest.NewUnstartedServer(nil)
+	w := &World{suite: s, server: listener, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	idp, err := fakeidp.New(fakeidp.Options{
+		BaseURL: "http://" + listener.Listener.Addr().String(),
+		Upstreams: []fakeidp.Spec{
+			{Name: string(s.Dialect), Dialect: s.Dialect},
+			{Name: "other", Dialect: fakeidp.OpenID},
+		},
+		Now: w.Now,
+	})
+	if err != nil {
+		t.Fatalf("simulated upstream: %v", err)
+	}
+	listener.Config.Handler = idp
+	listener.Start()
+	w.Upstream, _ = idp.Upstream(string(s.Dialect))
+	w.Other, _ = idp.Upstream("other")
+	w.Fetch = fetch.New(fetch.Options{AllowHTTP: true})
+	w.browser = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.browser.Transport = &http.Transport{DisableKeepAlives: true}
+	t.Cleanup(func() {
+		w.Fetch.Close()
+		idp.Close()
+		listener.Close()
+	})
+	w.Upstream.EditAnswer(fakeidp.Token, w.remember)
+	return w
+}
+
+// Now is the clock of the upstream and the provider.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// Advance moves the clock.
+func (w *World) Advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// remember keeps the tokens that the upstream gives out.
+func (w *World) remember(answer map[string]any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range []string{"access_token", "id_token", "refresh_token"} {
+		if token, ok := answer[name].(string); ok && token != "" {
+			w.secrets = append(w.secrets, token)
+		}
+	}
+}
+
+func (w *World) given() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.secrets...)
+}
+
+// OpenID returns the options of an OpenID Provider at the upstream.
+func (w *World) OpenID() openid.Options {
+	client := w.Upstream.Client()
+	return openid.Options{
+		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: client.ID},
+		ClientSecret: client.Secret,
+		Fetch:        w.Fetch,
+		Timeout:      w.Timeout,
+		Now:          w.Now,
+	}
+}
+
+// OAuth2 returns the options of an OAuth 2.0 provider at the upstream.
+func (w *World) OAuth2() oauth2.Options {
+	client := w.Upstream.Client()
+	return oauth2.Options{
+		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: client.ID},
+		ClientSecret: client.Secret,
+		Fetch:        w.Fetch,
+		Timeout:      w.Timeout,
+		Now:          w.Now,
+	}
+}
