@@ -1,0 +1,132 @@
+package client
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bongsu/bongsu/keys"
+)
+
+// How subjects are issued (OpenID Connect Core 8).
+const (
+	SubjectPublic   = "public"   // the same for every client
+	SubjectPairwise = "pairwise" // one per sector
+)
+
+// The grant types a client may be registered for.
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantClientCredentials = "client_credentials"
+)
+
+// The ways a client authenticates.
+const (
+	AuthBasic = "client_secret_basic"
+	AuthPost  = "client_secret_post"
+	AuthNone  = "none"
+)
+
+// Client is a registered taker of logins. Those that come out of a [Registry]
+// are complete (defaults filled in), shared and never change.
+type Client struct {
+	ID    string            // 1 to 64 of A-Z a-z 0-9 . _ ~ -
+	Tag   string            // short name of ID in upstream state: 6 lower-case letters and digits; the Registry fills it in
+	Name  string            // what people read, at most 100 characters
+	Names map[string]string // the same per language
+
+	Public       bool // cannot keep a secret: PKCE always
+	Native       bool // an installed app: loopback and private-use redirect URIs
+	FirstParty   bool // the operator's own: no consent
+	PKCEOptional bool // confidential only
+
+	SecretHashes [][32]byte // SHA-256, one or two while a secret is rotated
+	AuthMethod   string     // pinned; empty: client_secret_basic or _post; a public client's is none
+
+	RedirectURIs           []string // at most 32 of at most 512 bytes
+	PostLogoutRedirectURIs []string
+	GrantTypes             []string // nil: authorization_code
+
+	Subject    string         // SubjectPublic (default) or SubjectPairwise
+	Sector     string         // pairwise: host name the subject is for; default: the one host of the redirect URIs
+	IDTokenAlg keys.Algorithm // default RS256
+	MinACR     string         // weakest acr the client takes; empty: any
+	Providers  []string       // ids of the ways it allows, in order; nil: all
+	Language   string         // pages speak it when the request and the browser say nothing; may be empty
+
+	URI              string // home page
+	InitiateLoginURI string // where a login can be begun anew (OpenID Connect Core 4)
+	LogoURI          string
+	PolicyURI        string
+	TermsURI         string
+
+	Origins []string // for CORS: scheme, host and port of the http(s) redirect URIs; the Registry fills it in
+
+	wider func(uri string) bool // development only, see InsecureRedirects
+}
+
+// AllowsGrant reports whether the client is registered for that grant type.
+func (c *Client) AllowsGrant(grant string) bool {
+	if c.GrantTypes == nil {
+		return grant == GrantAuthorizationCode
+	}
+	return slices.Contains(c.GrantTypes, grant)
+}
+
+// AllowsAuth reports whether the client may authenticate by that method.
+func (c *Client) AllowsAuth(method string) bool {
+	switch {
+	case c.Public:
+		return method == AuthNone
+	case c.AuthMethod != "":
+		return method == c.AuthMethod
+	}
+	return method == AuthBasic || method == AuthPost
+}
+
+// AllowsWay reports whether the client takes logins by the way with that id.
+func (c *Client) AllowsWay(id string) bool {
+	return c.Providers == nil || slices.Contains(c.Providers, id)
+}
+
+// RequiresPKCE reports whether every authorization request must carry a challenge.
+func (c *Client) RequiresPKCE() bool { return c.Public || !c.PKCEOptional }
+
+// DisplayName returns the client's name in lang, or its only one.
+func (c *Client) DisplayName(lang string) string {
+	if n := c.Names[lang]; n != "" {
+		return n
+	}
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
+// Home returns where a person finds the website again: its home page, else the
+// address that begins a login. Empty when neither is registered.
+func (c *Client) Home() string { return cmp.Or(c.URI, c.InitiateLoginURI) }
+
+// complete returns a copy of c with everything filled in that has a default or
+// is derived.
+func (c *Client) complete(o options) *Client {
+	full := *c
+	full.Tag = TagOf(c.ID)
+	if full.GrantTypes == nil {
+		full.GrantTypes = []string{GrantAuthorizationCode}
+	}
+	if full.Subject == "" {
+		full.Subject = SubjectPublic
+	}
+	if full.IDTokenAlg == "" {
+		full.IDTokenAlg = "RS256"
+	}
+	if full.Public {
+		full.AuthMethod = AuthNone
+	}
+	if hosts := hostsOf(c.RedirectURIs); full.Subject == SubjectPairwise && full.Sector == "" && len(hosts) == 1 {
+		full.Sector = hosts[0]
+	}
+	full.Origins = originsOf(c.RedirectURIs)
+	full.wider = o.wider
+	return &full
+}

@@ -1,0 +1,289 @@
+package negative
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/bongsu/bongsu/broker/store"
+)
+
+// testDisk is the real one without syncs, on which single operations fail.
+type testDisk struct {
+	mu                           sync.Mutex
+	write, sync, rename, syncDir error
+	short                        int // bytes that a failing write gets onto the disk
+	writes, syncs                int
+}
+
+func (d *testDisk) disk() disk {
+	return disk{
+		create: func(path string) (file, error) {
+			return d.open(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0)
+		},
+		append: func(path string, size int64) (file, error) {
+			return d.open(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, size)
+		},
+		rename: func(from, to string) error {
+			if err := d.fails(&d.rename); err != nil {
+				return err
+			}
+			return os.Rename(from, to)
+		},
+		syncDir: func(string) error { return d.fails(&d.syncDir) },
+	}
+}
+
+func (d *testDisk) open(path string, flags int, size int64) (file, error) {
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return testFile{f, d}, f.Truncate(size)
+}
+
+func (d *testDisk) fails(with *error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return *with
+}
+
+type testFile struct {
+	*os.File
+	d *testDisk
+}
+
+func (f testFile) Write(p []byte) (int, error) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.writes++
+	if f.d.write != nil {
+		n, err := f.File.Write(p[:min(f.d.short, len(p))])
+		return n, errors.Join(f.d.write, err)
+	}
+	return f.File.Write(p)
+}
+
+func (f testFile) Sync() error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.syncs++
+	return f.d.sync
+}
+
+// crashed returns a log with the given content at a new path.
+func crashed(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "negative.log")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// A crash in the middle of a write costs what was not acknowledged and nothing
+// else, wherever it cut the write off, and whatever the file system left behind.
+func TestACrashLosesNothingAcknowledged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "negative.log")
+	s := open(t, Options{Path: path})
+	apply(t, s, ended("a"))
+	apply(t, s, store.Fact{Kind: store.AccountDisabled, ID: "acc", Epoch: 1, Revision: 3})
+	apply(t, s, ended("b"))
+	acknowledged := len(read(t, path))
+	apply(t, s, ended("c"))
+	whole := read(t, path)
+
+	tails := map[string]func(cut int) []byte{
+		"cut off": func(cut int) []byte { return whole[:cut] },
+		"filled up with zeros": func(cut int) []byte {
+			return append(bytes.Clone(whole[:cut]), make([]byte, len(whole)-cut)...)
+		},
+		"followed by an older block": func(cut int) []byte {
+			return append(bytes.Clone(whole[:cut]), bytes.Repeat([]byte("x\n"), 9)...)
+		},
+	}
+	for name, tail := range tails {
+		t.Run(name, func(t *testing.T) {
+			for cut := acknowledged; cut < len(whole); cut++ {
+				o := Options{Path: crashed(t, tail(cut)), Now: at(noon), disk: new(testDisk).disk()}
+				again := open(t, o)
+				stands(t, again, map[string]bool{"a": true, "b": true, "c": false})
+				apply(t, again, ended("d"))
+				if err := again.Close(); err != nil {
+					t.Fatal(err)
+				}
+				after := open(t, o)
+				stands(t, after, map[string]bool{"a": true, "b": true, "c": false, "d": true})
+				if !after.Has(store.AccountDisabled, "acc") {
+					t.Fatalf("cut at %d: the account is enabled again", cut)
+				}
+			}
+		})
+	}
+}
+
+// A damaged line in the middle costs that line until the store, read from the
+// start, has said it again.
+func TestADamagedLogIsReadAgainFromTheStore(t *testing.T) {
+	w := new(writer)
+	path := filepath.Join(t.TempDir(), "negative.log")
+	for _, sid := range []string{"a", "b", "c"} {
+		w.say(ended(sid))
+	}
+	s := open(t, Options{Path: path, Store: w})
+	if s.Revision() != 3 {
+		t.Fatalf("read the feed up to %d, want 3", s.Revision())
+	}
+	content := read(t, path)
+	content[bytes.IndexByte(content, '\n')+20] ^= 1
+
+	w.set(func() { w.err = store.ErrUnavailable })
+	o := Options{Path: crashed(t, content), Store: w}
+	alone := open(t, o)
+	stands(t, alone, map[string]bool{"a": true, "b": false, "c": true})
+	if alone.Revision() != 0 {
+		t.Errorf("goes on reading at %d, want 0", alone.Revision())
+	}
+	if err := alone.tidy(); err != nil {
+		t.Fatal(err)
+	}
+	if err := alone.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	w.set(func() { w.err = nil })
+	again := open(t, o)
+	stands(t, again, map[string]bool{"a": true, "b": true, "c": true})
+	if again.Revision() != 3 {
+		t.Errorf("read the feed up to %d, want 3", again.Revision())
+	}
+}
+
+// When the disk fails, the fact is obeyed and not acknowledged; once the disk
+// works again, the log says all of it.
+func TestAFailingDisk(t *testing.T) {
+	full := errors.New("no space left on device")
+	tests := []struct {
+		name   string
+		break_ func(*testDisk)
+	}{
+		{"a write fails", func(d *testDisk) { d.write = full }},
+		{"a write fails half way", func(d *testDisk) { d.write, d.short = full, 25 }},
+		{"a sync fails", func(d *testDisk) { d.sync = full }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := new(testDisk)
+			path := filepath.Join(t.TempDir(), "negative.log")
+			s := open(t, Options{Path: path, disk: d.disk()})
+			apply(t, s, ended("before"))
+
+			d.mu.Lock()
+			tt.break_(d)
+			d.mu.Unlock()
+			for _, sid := range []string{"during", "during too"} {
+				if err := s.Apply(t.Context(), ended(sid)); !errors.Is(err, full) {
+					t.Fatalf("Apply on a broken disk: %v, want %v", err, full)
+				}
+			}
+			stands(t, s, map[string]bool{"before": true, "during": true, "during too": true})
+			stands(t, open(t, Options{Path: crashed(t, read(t, path))}), map[string]bool{"before": true})
+
+			d.mu.Lock()
+			d.write, d.sync = nil, nil
+			d.mu.Unlock()
+			apply(t, s, ended("after"))
+			stands(t, open(t, Options{Path: crashed(t, read(t, path))}),
+				map[string]bool{"before": true, "during": true, "during too": true, "after": true})
+		})
+	}
+}
+
+// Nothing is acknowledged into a new log that a crash could still exchange for
+// the old one.
+func TestWritingTheLogAnewFails(t *testing.T) {
+	broken := errors.New("input/output error")
+	tests := []struct {
+		name string
+		at   func(*testDisk) *error
+	}{
+		{"while it is written", func(d *testDisk) *error { return &d.write }},
+		{"while it is synced", func(d *testDisk) *error { return &d.sync }},
+		{"when it takes the old one's place", func(d *testDisk) *error { return &d.rename }},
+		{"when the directory is synced", func(d *testDisk) *error { return &d.syncDir }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := new(testDisk)
+			path := filepath.Join(t.TempDir(), "negative.log")
+			s := open(t, Options{Path: path, disk: d.disk()})
+			apply(t, s, ended("a"))
+			s.journal.suspect = true
+
+			*tt.at(d) = broken
+			if err := s.tidy(); !errors.Is(err, broken) {
+				t.Fatalf("tidy: %v, want %v", err, broken)
+			}
+			if err := s.Apply(t.Context(), ended("b")); !errors.Is(err, broken) {
+				t.Fatalf("Apply: %v, want %v", err, broken)
+			}
+			stands(t, open(t, Options{Path: crashed(t, read(t, path))}), map[string]bool{"a": true})
+
+			*tt.at(d) = nil
+			apply(t, s, ended("c"))
+			stands(t, open(t, Options{Path: crashed(t, read(t, path))}), map[string]bool{"a": true, "b": true, "c": true})
+		})
+	}
+}
+
+func TestTheLogStaysInProportion(t *testing.T) {
+	d := new(testDisk)
+	path := filepath.Join(t.TempDir(), "negative.log")
+	s := open(t, Options{Path: path, disk: d.disk()})
+	for range compactAfter + 3 {
+		apply(t, s, ended("a"))
+	}
+	before := len(read(t, path))
+	if err := s.tidy(); err != nil {
+		t.Fatal(err)
+	}
+	if after := len(read(t, path)); after >= before/1000 {
+		t.Errorf("the log of one fact has %d bytes, it had %d", after, before)
+	}
+	apply(t, s, ended("b"))
+	stands(t, open(t, Options{Path: crashed(t, read(t, path))}), map[string]bool{"a": true, "b": true})
+}
+
+// What many say while one sync runs shares the next.
+func TestOneSyncForMany(t *testing.T) {
+	d := new(testDisk)
+	s := open(t, Options{Path: filepath.Join(t.TempDir(), "negative.log"), disk: d.disk()})
+	batches := make([]*batch, 50)
+	for i := range batches {
+		batches[i] = s.journal.enqueue(recordOf(ended(numbered(i))))
+	}
+	var all sync.WaitGroup
+	for _, b := range batches {
+		all.Go(func() {
+			if err := s.journal.commit(b); err != nil {
+				t.Errorf("commit: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if d.writes != 1 || d.syncs != 1 {
+		t.Errorf("%d writes and %d syncs for 50 facts, want one of each", d.writes, d.syncs)
+	}
+}

@@ -1,0 +1,14 @@
+// Package negative is what no longer holds: accounts disabled, sessions ended,
+// grants revoked, keys withdrawn. A negative fact wins over everything that was
+// signed or sealed and needs no writer to be obeyed.
+//
+//	Apply ──▶ memory (obeyed) ──▶ log, fsync ──▶ answer
+//	                                  └──▶ store, now or when it is back
+//	store's feed, every second ──▶ memory ──▶ log, with the revision it reached
+//	Open  ◀── log ◀── feed
+//
+// Reading takes no lock and asks nobody. Only the store's writer lifts a fact;
+// what was said here and the writer has not heard of is never lifted, not even
+// by news that came meanwhile. The package does not decide what to revoke, and
+// it is no arbiter: that something is absent here proves nothing positive.
+package negative

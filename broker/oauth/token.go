@@ -1,0 +1,154 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// The grant types of the token endpoint.
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantClientCredentials = "client_credentials"
+)
+
+// The ways a client authenticates.
+const (
+	AuthBasic = "client_secret_basic"
+	AuthPost  = "client_secret_post"
+	AuthNone  = "none"
+)
+
+// ClientAuth is what a client presented to prove itself, unchecked.
+type ClientAuth struct {
+	ID     string
+	Secret string // empty exactly when Method is AuthNone
+	Method string // AuthBasic, AuthPost or AuthNone
+}
+
+// TokenRequest is a parsed token request. Code and Verifier are secrets.
+type TokenRequest struct {
+	GrantType      string
+	Code           string
+	RedirectURI    string
+	HasRedirectURI bool // sent, be it empty
+	Verifier       string
+	HasVerifier    bool
+	Scope          []string
+	Auth           ClientAuth
+}
+
+// tokenParams are the known parameters: none of them may be doubled.
+var tokenParams = []string{
+	"grant_type", "code", "redirect_uri", "code_verifier", "scope", "client_id", "client_secret",
+	"client_assertion", "client_assertion_type",
+}
+
+// ParseToken parses a POST to the token endpoint (RFC 6749 3.2, 2.3.1). The
+// error is an [*Error]. Whether the grant type is offered is for the caller,
+// after the client is authenticated.
+func ParseToken(w http.ResponseWriter, r *http.Request) (TokenRequest, error) {
+	if r.URL.RawQuery != "" {
+		return TokenRequest{}, InvalidRequest("Send all parameters in the body: the query must be empty.")
+	}
+	v, err := ParseForm(w, r)
+	if err != nil {
+		return TokenRequest{}, err
+	}
+	if e := once(v, tokenParams); e != nil {
+		return TokenRequest{}, e
+	}
+	if e := clean(v, tokenParams); e != nil {
+		return TokenRequest{}, e
+	}
+	auth, e := parseClientAuth(r.Header, v)
+	if e != nil {
+		return TokenRequest{}, e
+	}
+	t := TokenRequest{
+		GrantType:      v.Get("grant_type"),
+		Code:           v.Get("code"),
+		RedirectURI:    v.Get("redirect_uri"),
+		HasRedirectURI: v.Has("redirect_uri"),
+		Verifier:       v.Get("code_verifier"),
+		HasVerifier:    v.Has("code_verifier"),
+		Scope:          list(v.Get("scope")),
+		Auth:           auth,
+	}
+	if e := t.check(); e != nil {
+		return TokenRequest{}, e
+	}
+	return t, nil
+}
+
+func (t TokenRequest) check() *Error {
+	switch {
+	case t.GrantType == "":
+		return InvalidRequest("Add grant_type, for example grant_type=authorization_code.")
+	case t.GrantType == GrantAuthorizationCode && t.Code == "":
+		return InvalidRequest("Add code, the value the redirect URI received.")
+	case t.HasVerifier && !validVerifier(t.Verifier):
+		return InvalidRequest("code_verifier must be 43 to 128 letters, digits, '-', '.', '_' or '~'.")
+	}
+	return nil
+}
+
+// parseClientAuth reads the one way in which the client authenticates. More
+// than one at a time is refused: an attacker must not choose which counts.
+func parseClientAuth(h http.Header, v url.Values) (ClientAuth, *Error) {
+	id, secret := v.Get("client_id"), v.Get("client_secret")
+	header := h.Values("Authorization")
+	if v.Get("client_assertion") != "" || v.Get("client_assertion_type") != "" {
+		if len(header) > 0 || secret != "" {
+			return ClientAuth{}, InvalidRequest("Authenticate the client in one way only.")
+		}
+		return ClientAuth{}, InvalidClient("Client assertions are not supported: use client_secret_basic or client_secret_post.")
+	}
+	switch {
+	case len(header) > 1:
+		return ClientAuth{}, InvalidRequest("Send one Authorization header only.")
+	case len(header) == 1:
+		return parseBasic(header[0], id, secret)
+	case id == "":
+		return ClientAuth{}, InvalidClient("Add client authentication: HTTP Basic, or client_id with client_secret in the body.")
+	case secret == "":
+		return ClientAuth{ID: id, Method: AuthNone}, nil
+	}
+	return ClientAuth{ID: id, Secret: secret, Method: AuthPost}, nil
+}
+
+// parseBasic reads HTTP Basic, in which id and secret are form-encoded first
+// (RFC 6749 2.3.1). An empty password is how some libraries write "public client".
+func parseBasic(header, bodyID, bodySecret string) (ClientAuth, *Error) {
+	// No cause: it would quote a piece of the header into the log.
+	malformed := InvalidClient("The Authorization header is malformed: send Basic base64(urlencode(client_id):urlencode(client_secret)).")
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return ClientAuth{}, InvalidClient("The Authorization header must use the scheme Basic.")
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))
+	if err != nil {
+		return ClientAuth{}, malformed
+	}
+	name, password, ok := strings.Cut(string(raw), ":")
+	if !ok {
+		return ClientAuth{}, malformed
+	}
+	id, err := url.QueryUnescape(name)
+	if err != nil {
+		return ClientAuth{}, malformed
+	}
+	secret, err := url.QueryUnescape(password)
+	switch {
+	case err != nil, id == "", dirty(id), dirty(secret):
+		return ClientAuth{}, malformed
+	case bodySecret != "":
+		return ClientAuth{}, InvalidRequest("Authenticate the client in one way only: HTTP Basic or client_secret in the body.")
+	case bodyID != "" && bodyID != id:
+		return ClientAuth{}, InvalidRequest("client_id in the body contradicts the Authorization header.")
+	case secret == "":
+		return ClientAuth{ID: id, Method: AuthNone}, nil
+	}
+	return ClientAuth{ID: id, Secret: secret, Method: AuthBasic}, nil
+}
