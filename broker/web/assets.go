@@ -1,0 +1,148 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	_ "embed" // for the style sheet and the script
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+//go:embed assets/page.css
+var pageCSS string
+
+//go:embed assets/app.js
+var appJS []byte
+
+//go:embed assets/icon.svg
+var iconSVG []byte
+
+// assets are the files beside the pages. Only the script is fetched; the style
+// sheet stands in every page, where its hash allows it.
+type assets struct {
+	style      string // as it stands between the style tags
+	styleHash  string // sha256-… of exactly that
+	scriptPath string // /assets/app.<hash>.js
+	icon       string // data URL, so that browsers ask for no favicon
+	files      map[string]file
+}
+
+type file struct {
+	kind, cache   string
+	body, gzipped []byte
+}
+
+// Caching of the assets: a name with a hash never changes its meaning.
+const (
+	forever = "public, max-age=31536000, immutable"
+	oneDay  = "public, max-age=86400"
+)
+
+func loadAssets() (*assets, error) {
+	style := minify(pageCSS)
+	styleSum := sha256.Sum256([]byte(style))
+	scriptSum := sha256.Sum256(appJS)
+	a := &assets{
+		style:      style,
+		styleHash:  "sha256-" + base64.StdEncoding.EncodeToString(styleSum[:]),
+		scriptPath: "/assets/app." + hex.EncodeToString(scriptSum[:6]) + ".js",
+		icon: "data:image/svg+xml," + strings.NewReplacer("#", "%23", "<", "%3C", ">", "%3E", "{", "%7B", "}", "%7D").
+			Replace(strings.TrimSpace(string(iconSVG))),
+	}
+	gzipped, err := compress(appJS)
+	if err != nil {
+		return nil, err
+	}
+	a.files = map[string]file{
+		a.scriptPath:   {kind: "text/javascript; charset=utf-8", cache: forever, body: appJS, gzipped: gzipped},
+		"/favicon.ico": {kind: "image/svg+xml", cache: oneDay, body: iconSVG},
+	}
+	return a, nil
+}
+
+func compress(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, fmt.Errorf("compress: %w", err)
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, fmt.Errorf("compress: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("compress: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Assets serves what pages fetch, GET and HEAD: the script under its hashed name
+// below /assets/, cached for good, and /favicon.ico for documents that are no
+// pages of ours. Anything else is 404.
+func (p *Pages) Assets() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		f, ok := p.assets.files[r.URL.Path]
+		if !ok {
+			header.Set("Cache-Control", "no-store")
+			http.Error(w, "not found", http.StatusNotFound)
+			return
+		}
+		body := f.body
+		if f.gzipped != nil {
+			header.Set("Vary", "Accept-Encoding")
+			if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+				header.Set("Content-Encoding", "gzip")
+				body = f.gzipped
+			}
+		}
+		header.Set("Content-Type", f.kind)
+		header.Set("Cache-Control", f.cache)
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Content-Security-Policy", "default-src 'none'")
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+		if r.Method != http.MethodHead {
+			// An error here is a browser that went away: nobody is left to tell.
+			_, _ = w.Write(body)
+		}
+	})
+}
+
+// acceptsGzip reads Accept-Encoding as far as browsers write it: gzip is named
+// and not refused by a weight of 0.
+func acceptsGzip(header string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		coding, weight, _ := strings.Cut(item, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
+		}
+		_, q, weighted := strings.Cut(weight, "q=")
+		value, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+		return !weighted || err == nil && value > 0
+	}
+	return false
+}
+
+var (
+	comments = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	spaces   = regexp.MustCompile(`\s+`)
+	around   = regexp.MustCompile(`\s?([{};,])\s?`)
+	after    = regexp.MustCompile(`:\s`)
+)
+
+// minify takes comments and spare white space out of the style sheet, which has
+// no strings that hold any. The template package would remove the comments
+// itself and so break the hash.
+func minify(css string) string {
+	css = comments.ReplaceAllString(css, "")
+	css = spaces.ReplaceAllString(css, " ")
+	css = around.ReplaceAllString(css, "$1")
+	css = after.ReplaceAllString(css, ":")
+	return strings.TrimSpace(strings.ReplaceAll(css, ";}", "}"))
+}

@@ -1,0 +1,53 @@
+package web
+
+import (
+	"maps"
+	"net/http"
+)
+
+// headers are the fixed headers of every page, ready to be shared by all
+// answers.
+type headers struct {
+	fixed     map[string][]string
+	languages map[string][]string
+}
+
+// policy is the content security policy of every page, the hash of the style
+// sheet in its middle. No inline script, no nonce: state goes into classes and
+// data attributes, and all JavaScript is one file of our own.
+func policy(styleHash string) string {
+	return "default-src 'none'; style-src 'self' '" + styleHash + "'; script-src 'self'; " +
+		"img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+		"require-trusted-types-for 'script'; trusted-types 'none'"
+}
+
+// newHeaders prepares the headers. The referrer policy is same-origin, not
+// no-referrer: under that one browsers send "Origin: null" with our own forms,
+// which the cross-origin protection has to refuse.
+func newHeaders(styleHash string, dev bool) headers {
+	h := headers{fixed: make(map[string][]string), languages: make(map[string][]string)}
+	add := func(name, value string) { h.fixed[name] = []string{value} }
+	add("Content-Type", "text/html; charset=utf-8")
+	add("Content-Security-Policy", policy(styleHash))
+	add("Referrer-Policy", "same-origin")
+	add("X-Content-Type-Options", "nosniff")
+	add("X-Frame-Options", "DENY")
+	add("X-Robots-Tag", "noindex")
+	add("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), "+
+		"camera=(), microphone=(), geolocation=()")
+	add("Cache-Control", "no-store")
+	if !dev {
+		add("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+	for _, lang := range languages {
+		h.languages[lang] = []string{lang}
+	}
+	return h
+}
+
+// set puts the headers of a page into to. The values are shared: their capacity
+// is their length, so nobody can append to them in place.
+func (h headers) set(to http.Header, lang string) {
+	maps.Copy(to, h.fixed)
+	to["Content-Language"] = h.languages[lang]
+}

@@ -1,0 +1,177 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html"
+	"html/template"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// Options are what pages need to know of the program.
+type Options struct {
+	Now        func() time.Time // nil is time.Now
+	Dev        bool             // shows details to developers; no Strict-Transport-Security
+	StatusHref string           // the public status page; empty while there is none
+}
+
+// Pages writes every page. It is safe for concurrent use.
+type Pages struct {
+	options Options
+	locales map[string]*locale
+	assets  *assets
+	headers headers
+	buffers sync.Pool
+}
+
+// New reads all templates, catalogues and assets and checks them: the same keys
+// in all languages, no Korean particle behind a bare name, no word missing. An
+// error means that the program was built wrong.
+func New(options Options) (*Pages, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	catalogues, err := loadCatalogues()
+	if err != nil {
+		return nil, err
+	}
+	assets, err := loadAssets()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pages{
+		options: options,
+		locales: make(map[string]*locale, len(languages)),
+		assets:  assets,
+		headers: newHeaders(assets.styleHash, options.Dev),
+		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+	for _, lang := range languages {
+		pages, err := parseTemplates(catalogues[lang], assets)
+		if err != nil {
+			return nil, fmt.Errorf("templates %s: %w", lang, err)
+		}
+		p.locales[lang] = &locale{catalogue: catalogues[lang], lang: lang, pages: pages}
+	}
+	return p, p.warm()
+}
+
+// warm draws a first page of every kind, so that the templates are escaped and
+// checked before anybody waits for them.
+func (p *Pages) warm() error {
+	for _, lang := range languages {
+		for _, view := range []View{
+			Menu{Ways: []Way{{}}}, Menu{}, Match{}, Problem{}, Logout{}, LoggedOut{},
+			Terminal{Href: "https://localhost/"}, Account{},
+		} {
+			if err := p.draw(io.Discard, lang, view); err != nil {
+				return fmt.Errorf("page %s in %s: %w", view.template(), lang, err)
+			}
+		}
+	}
+	return nil
+}
+
+// maxKept is the largest buffer that is kept for the next page, in bytes.
+const maxKept = 64 << 10
+
+// Write draws a view and sends it with its status and all headers of a page. A
+// Problem with RetryAfter also says Retry-After. The page is drawn completely
+// before anything is sent: after an error from drawing (ErrHref for a Terminal
+// that must not lead there) nothing was written and the caller can answer
+// something else.
+func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
+	buffer := p.buffers.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
+	defer func() {
+		if buffer.Cap() <= maxKept {
+			buffer.Reset()
+			p.buffers.Put(buffer)
+		}
+	}()
+	frame := view.frame()
+	lang := frame.Lang
+	if !isLanguage(lang) {
+		lang = languages[0]
+	}
+	if err := p.draw(buffer, lang, view); err != nil {
+		return fmt.Errorf("draw page: %w", err)
+	}
+	header := w.Header()
+	p.headers.set(header, lang)
+	header.Set("Content-Length", strconv.Itoa(buffer.Len()))
+	if problem, ok := view.(interface{ retryAfter() int }); ok && problem.retryAfter() > 0 {
+		header.Set("Retry-After", strconv.Itoa(problem.retryAfter()))
+	}
+	w.WriteHeader(status)
+	if _, err := w.Write(buffer.Bytes()); err != nil {
+		return fmt.Errorf("send page: %w", err)
+	}
+	return nil
+}
+
+func (p *Pages) draw(to io.Writer, lang string, view View) error {
+	s := scene{locale: p.locales[lang], Options: p.options, now: p.options.Now(), frame: view.frame()}
+	s.client = clean(s.frame.Client.Name)
+	model, err := view.model(&s)
+	if err != nil {
+		return err
+	}
+	return s.pages.ExecuteTemplate(to, view.template(), model)
+}
+
+// fixed finds the words of the templates that never change: {{t "menu.or"}}.
+var fixed = regexp.MustCompile(`\{\{t "([a-z_.]+)"\}\}`)
+
+// parseTemplates sets the words of one language, the style sheet and the name of
+// the script into the text of the templates before it parses them: what is the
+// same on every page costs nothing when a page is drawn.
+func parseTemplates(words *catalogue, files *assets) (*template.Template, error) {
+	root := template.New("").Option("missingkey=error")
+	names, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		return nil, fmt.Errorf("list templates: %w", err)
+	}
+	for _, name := range names {
+		data, err := templateFiles.ReadFile("templates/" + name.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read template: %w", err)
+		}
+		var missing []string
+		text := fixed.ReplaceAllStringFunc(squeeze(string(data)), func(call string) string {
+			key := fixed.FindStringSubmatch(call)[1]
+			sentence, ok := words.phrases[key]
+			if !ok || len(sentence.holes) > 0 {
+				missing = append(missing, key)
+				return ""
+			}
+			return html.EscapeString(sentence.texts[0])
+		})
+		if len(missing) > 0 {
+			return nil, fmt.Errorf("web: %s: no such words: %v", name.Name(), missing)
+		}
+		text = strings.NewReplacer("{{style}}", files.style, "{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
+		if _, err := root.Parse(text); err != nil {
+			return nil, fmt.Errorf("parse %s: %w", name.Name(), err)
+		}
+	}
+	return root, nil
+}
+
+// indent finds the line breaks and indents that only readers of the source need.
+var indent = regexp.MustCompile(`\n\s*`)
+
+// squeeze joins the lines of a template. A space that people should see never
+// stands at the end of a line.
+func squeeze(text string) string {
+	return indent.ReplaceAllString(text, "")
+}

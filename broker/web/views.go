@@ -1,0 +1,160 @@
+package web
+
+import "time"
+
+// View is one of the view structs of this package: Menu, Match, Problem, Logout,
+// LoggedOut, Terminal or Account.
+type View interface {
+	frame() Frame
+	template() string            // name of the template that draws it now
+	model(s *scene) (any, error) // what the template reads
+}
+
+// Frame is what every page shows around its content.
+type Frame struct {
+	Lang        string // "ko", "en" or "ja"
+	Client      Client // zero when no website is known
+	SupportCode string // "7F3K-92QD"; empty hides it
+	// LangPath is the path and query of this page without lang, for the
+	// language links; empty hides them.
+	LangPath string
+	// Zone is where times of day are told; nil is Korea (UTC+9).
+	Zone *time.Location
+	// Idle is how long this page may lie before the login ends. When set, and
+	// with JavaScript, the page offers to go on one minute before: a GET of
+	// LangPath, which must extend the login. 0 offers nothing.
+	Idle time.Duration
+}
+
+func (f Frame) frame() Frame { return f }
+
+// Client is the website as people know it.
+type Client struct {
+	Name string // in the page's language
+	Logo string // https URL on our own origin or data URL; empty shows the neutral mark
+	Home string // where "start again" and "back to the website" lead; may be empty
+}
+
+// Way is one way to log in, as a button or, when Down, as a text link.
+type Way struct {
+	ID       string // "kakao": the id of the control is "way-" + ID
+	Kind     string // brand: kakao, naver, line, google, apple, openid, oauth2, passkey
+	Name     string // for kinds without a translated label: what the operator calls it
+	Href     string // GET
+	LastUsed bool   // the chip "used last time"
+	Open     bool   // the chip "in progress": a leg was begun and did not come back
+	Down     bool   // moved out of the buttons into a text row
+	Slow     bool
+}
+
+// Reason says why the menu is shown again, in the person's words.
+type Reason string
+
+// The reasons, in the words of the failed way.
+const (
+	ReasonNone        Reason = ""
+	ReasonUnfinished  Reason = "unfinished"  // pressed Back, nothing came
+	ReasonUnavailable Reason = "unavailable" // no answer, 5xx, timeout
+	ReasonDenied      Reason = "denied"      // the person cancelled
+	ReasonSetup       Reason = "setup"       // our credentials or settings are refused
+	ReasonInvalid     Reason = "invalid"     // the answer could not be trusted
+	ReasonDown        Reason = "down"        // known to be down on arrival
+	ReasonExisting    Reason = "existing"    // "I have an account": log in with the earlier way
+	ReasonStore       Reason = "store"       // we could not check: our own trouble
+)
+
+// Notice is the sentence above the buttons.
+type Notice struct {
+	Reason  Reason
+	Way     Way       // the way it is about; zero for notices about none
+	Checked time.Time // when we last looked; zero says nothing
+}
+
+// Menu is the ways to log in right now, best first.
+type Menu struct {
+	Frame
+
+	Notice *Notice
+	Ways   []Way
+	// CancelAction is where the form with id "cancel" posts to: back to the
+	// website with access_denied. StepToken goes with it.
+	CancelAction string
+	StepToken    string
+}
+
+// Match asks whether an identity never seen before belongs to somebody we know.
+type Match struct {
+	Frame
+
+	Way            Way    // the way just proven
+	Proven         string // how the provider names the person ("김민지"), may be empty
+	NewAction      string // form "new-account" posts here
+	ExistingHref   string // link "existing-account"
+	CancelAction   string
+	StepToken      string
+	OtherWaysDown  []Way // providers known to be down: the consequence is said
+	EarlierWayHint Way   // the way this browser used last, if another; zero otherwise
+}
+
+// Problem is a page that ends a login or cannot go on by itself.
+type Problem struct {
+	Frame
+
+	Kind ProblemKind
+	// Detail is shown to developers in dev mode only: what was received, what
+	// is registered, how to fix it. Plain text.
+	Detail string
+	// RetryHref continues, where trying again makes sense; empty otherwise.
+	RetryHref string
+	// RetryAfter is in seconds; 0 says nothing.
+	RetryAfter int
+}
+
+// ProblemKind chooses title and words.
+type ProblemKind string
+
+// The kinds of problem pages.
+const (
+	ProblemExpired     ProblemKind = "expired"     // the login timed out or is unknown here
+	ProblemDone        ProblemKind = "done"        // already logged in; back to the website
+	ProblemClient      ProblemKind = "client"      // unknown client or redirect URI: only our own page
+	ProblemRequest     ProblemKind = "request"     // a malformed request that must not be redirected
+	ProblemCallback    ProblemKind = "callback"    // a callback that belongs to no login of this browser
+	ProblemUnavailable ProblemKind = "unavailable" // we could not check: 503
+	ProblemNotFound    ProblemKind = "not_found"
+	ProblemForbidden   ProblemKind = "forbidden" // cross-origin or stale form
+	ProblemInternal    ProblemKind = "internal"
+	ProblemCookies     ProblemKind = "cookies" // the browser keeps no cookies
+)
+
+// Logout asks before a session ends.
+type Logout struct {
+	Frame
+
+	Action    string            // form "logout" posts here
+	Hidden    map[string]string // carried values, StepToken among them
+	StayHref  string            // may be empty
+	StepToken string
+}
+
+// LoggedOut says that the session has ended.
+type LoggedOut struct{ Frame }
+
+// Terminal takes the browser back to the website after one of our own POSTs:
+// a meta refresh and the link with id "return", because browsers apply
+// form-action to redirects.
+type Terminal struct {
+	Frame
+
+	Href string
+}
+
+// Account is the signed-in person's own page.
+type Account struct {
+	Frame
+
+	Name       string
+	Email      string
+	Ways       []Way // linked
+	LogoutHref string
+}
