@@ -1,0 +1,160 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/providers"
+)
+
+// The answers that are facts. Everything else that goes wrong is "could not
+// check" and matches neither.
+var (
+	ErrUnknown  = errors.New("account: nobody has this identity")
+	ErrDisabled = errors.New("account: disabled")
+	ErrEnded    = errors.New("account: its sessions have ended")
+)
+
+// Records is what the directory needs of the store.
+type Records interface {
+	AccountByIdentity(ctx context.Context, key store.IdentityKey) (store.Account, error)
+	Account(ctx context.Context, id string, minEpoch int64) (store.Account, error)
+	OpenAccount(ctx context.Context, a store.Account, key store.IdentityKey) error
+}
+
+// Negatives is what is known here to hold no longer, whatever the store says.
+type Negatives interface {
+	Has(kind store.FactKind, id string) bool
+	MinEpoch(account string) int64
+}
+
+// Options says what a directory works with. All fields but Now are required.
+type Options struct {
+	Records   Records
+	Negatives Negatives
+	Salt      []byte // at least 32 bytes; pairwise subjects derive from it, so it never changes
+	Rand      io.Reader
+	Now       func() time.Time // default time.Now
+}
+
+func (o Options) validate() error {
+	if o.Records == nil || o.Negatives == nil || o.Rand == nil {
+		return errors.New("account: records, negatives and randomness are required")
+	}
+	if len(o.Salt) < 32 {
+		return errors.New("account: the subject salt is shorter than 32 bytes")
+	}
+	return nil
+}
+
+// Directory finds and opens accounts. It is safe for concurrent use.
+type Directory struct {
+	records   Records
+	negatives Negatives
+	salt      []byte
+	rand      io.Reader
+	now       func() time.Time
+}
+
+// New returns a directory.
+func New(o Options) (*Directory, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Directory{records: o.Records, negatives: o.Negatives, salt: o.Salt, rand: o.Rand, now: o.Now}, nil
+}
+
+// Resolve returns the account of a proven identity. [ErrUnknown]: nobody has
+// it. [ErrDisabled]: its account is disabled. Any other error means that it
+// could not be looked up, which must never end in a new account.
+func (d *Directory) Resolve(ctx context.Context, identity providers.Identity) (store.Account, error) {
+	found, err := d.records.AccountByIdentity(ctx, keyOf(identity))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Account{}, ErrUnknown
+	}
+	if err != nil {
+		return store.Account{}, fmt.Errorf("look up identity: %w", err)
+	}
+	return found, d.usable(found)
+}
+
+// Open makes the account of an identity nobody has, by the person's yes. When
+// another request was faster the account that one made is returned: the same
+// identity never has two.
+func (d *Directory) Open(ctx context.Context, identity providers.Identity) (store.Account, error) {
+	opened, err := d.draft(identity)
+	if err != nil {
+		return store.Account{}, err
+	}
+	err = d.records.OpenAccount(ctx, opened, keyOf(identity))
+	if errors.Is(err, store.ErrConflict) {
+		return d.Resolve(ctx, identity)
+	}
+	if err != nil {
+		return store.Account{}, fmt.Errorf("open account: %w", err)
+	}
+	return opened, nil
+}
+
+// Current returns the account that a session of epoch belongs to.
+// [ErrUnknown], [ErrDisabled], [ErrEnded]: the session is void. Any other error
+// means that it could not be checked.
+func (d *Directory) Current(ctx context.Context, accountID string, epoch int64) (store.Account, error) {
+	if d.negatives.Has(store.AccountDisabled, accountID) {
+		return store.Account{}, ErrDisabled
+	}
+	if epoch < d.negatives.MinEpoch(accountID) {
+		return store.Account{}, ErrEnded
+	}
+	found, err := d.records.Account(ctx, accountID, epoch)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Account{}, ErrUnknown
+	}
+	if err != nil {
+		return store.Account{}, fmt.Errorf("read account: %w", err)
+	}
+	if found.Epoch != epoch {
+		return store.Account{}, ErrEnded
+	}
+	return found, d.usable(found)
+}
+
+func (d *Directory) usable(a store.Account) error {
+	if a.Disabled || d.negatives.Has(store.AccountDisabled, a.ID) {
+		return ErrDisabled
+	}
+	return nil
+}
+
+// draft is the account that identity would open. Its attributes are the
+// account's from then on: what the provider says later does not change them.
+func (d *Directory) draft(identity providers.Identity) (store.Account, error) {
+	accountID, err := id.New(d.rand)
+	if err != nil {
+		return store.Account{}, err
+	}
+	seed := make([]byte, 32)
+	if _, err := io.ReadFull(d.rand, seed); err != nil {
+		return store.Account{}, fmt.Errorf("read randomness: %w", err)
+	}
+	now := d.now().UTC()
+	return store.Account{
+		ID: accountID, Seed: seed, Epoch: 1,
+		Name: identity.Name, Email: identity.Email, EmailVerified: identity.EmailVerified,
+		Phone: identity.Phone, PhoneVerified: identity.PhoneVerified,
+		Picture: identity.Picture, Locale: identity.Locale,
+		CreatedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+func keyOf(identity providers.Identity) store.IdentityKey {
+	return store.IdentityKey{Provider: identity.Provider, Subject: identity.Subject}
+}

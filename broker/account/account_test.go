@@ -1,0 +1,277 @@
+package account_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/providers"
+)
+
+// records is a store of accounts in memory that can be told to fail.
+type records struct {
+	mu       sync.Mutex
+	accounts map[string]store.Account
+	links    map[store.IdentityKey]string
+	down     error
+}
+
+func newRecords() *records {
+	return &records{accounts: map[string]store.Account{}, links: map[store.IdentityKey]string{}}
+}
+
+func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey) (store.Account, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down != nil {
+		return store.Account{}, r.down
+	}
+	found, ok := r.accounts[r.links[key]]
+	if !ok {
+		return store.Account{}, store.ErrNotFound
+	}
+	return found, nil
+}
+
+func (r *records) Account(_ context.Context, id string, _ int64) (store.Account, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down != nil {
+		return store.Account{}, r.down
+	}
+	found, ok := r.accounts[id]
+	if !ok {
+		return store.Account{}, store.ErrNotFound
+	}
+	return found, nil
+}
+
+func (r *records) OpenAccount(_ context.Context, a store.Account, key store.IdentityKey) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down != nil {
+		return r.down
+	}
+	if _, taken := r.links[key]; taken {
+		return store.ErrConflict
+	}
+	r.accounts[a.ID], r.links[key] = a, a.ID
+	return nil
+}
+
+// facts are the negative facts known here.
+type facts struct {
+	disabled string
+	epoch    int64
+}
+
+func (f facts) Has(kind store.FactKind, id string) bool {
+	return kind == store.AccountDisabled && id == f.disabled
+}
+func (f facts) MinEpoch(string) int64 { return f.epoch }
+
+func newDirectory(t *testing.T, r *records, f facts) *account.Directory {
+	t.Helper()
+	d, err := account.New(account.Options{
+		Records: r, Negatives: f, Salt: []byte(strings.Repeat("s", 32)), Rand: rand.Reader,
+	})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	return d
+}
+
+var minji = providers.Identity{Provider: "kakao", Subject: "1001", Name: "김민지", Email: "minji@example.com"}
+
+func TestAnIdentityFindsItsAccountAndNothingElseDoes(t *testing.T) {
+	d := newDirectory(t, newRecords(), facts{})
+	opened, err := d.Open(t.Context(), minji)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	tests := []struct {
+		name     string
+		identity providers.Identity
+		want     error
+	}{
+		{"the same provider and subject", minji, nil},
+		{"another profile, same key", providers.Identity{Provider: "kakao", Subject: "1001", Email: "new@example.com"}, nil},
+		{"the same subject at another provider", providers.Identity{Provider: "naver", Subject: "1001"}, account.ErrUnknown},
+		{"the same e-mail, verified", providers.Identity{Provider: "naver", Subject: "n1", Email: "minji@example.com", EmailVerified: true}, account.ErrUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			found, err := d.Resolve(t.Context(), tt.identity)
+			if !errors.Is(err, tt.want) || (tt.want == nil && err != nil) {
+				t.Fatalf("Resolve: %v, want %v", err, tt.want)
+			}
+			if tt.want == nil && found.ID != opened.ID {
+				t.Errorf("found account %q, want %q", found.ID, opened.ID)
+			}
+		})
+	}
+}
+
+func TestTheProfileOfTheFirstLoginStaysTheAccounts(t *testing.T) {
+	d := newDirectory(t, newRecords(), facts{})
+	if _, err := d.Open(t.Context(), minji); err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	moved := minji
+	moved.Email, moved.Name = "other@example.com", "Somebody"
+	found, err := d.Resolve(t.Context(), moved)
+	if err != nil {
+		t.Fatalf("Resolve: %v", err)
+	}
+	if found.Email != minji.Email || found.Name != minji.Name {
+		t.Errorf("profile is %q %q, want the account's own", found.Name, found.Email)
+	}
+}
+
+func TestOpeningTwiceAtOnceGivesOneAccount(t *testing.T) {
+	d := newDirectory(t, newRecords(), facts{})
+	ids := make(chan string, 16)
+	var opening sync.WaitGroup
+	for range cap(ids) {
+		opening.Go(func() {
+			opened, err := d.Open(t.Context(), minji)
+			if err != nil {
+				t.Errorf("Open: %v", err)
+			}
+			ids <- opened.ID
+		})
+	}
+	opening.Wait()
+	first := <-ids
+	for range cap(ids) - 1 {
+		if id := <-ids; id != first {
+			t.Fatalf("one identity has the accounts %q and %q", first, id)
+		}
+	}
+}
+
+func TestWhatCouldNotBeCheckedIsNoAnswer(t *testing.T) {
+	r := newRecords()
+	d := newDirectory(t, r, facts{})
+	r.down = store.ErrUnavailable
+	for name, call := range map[string]func() error{
+		"resolve": func() error { _, err := d.Resolve(t.Context(), minji); return err },
+		"open":    func() error { _, err := d.Open(t.Context(), minji); return err },
+		"current": func() error { _, err := d.Current(t.Context(), "a", 1); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := call()
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("error %v does not say that the store was unavailable", err)
+			}
+			for _, fact := range []error{account.ErrUnknown, account.ErrDisabled, account.ErrEnded} {
+				if errors.Is(err, fact) {
+					t.Errorf("error %v claims the fact %v", err, fact)
+				}
+			}
+		})
+	}
+}
+
+func TestSessionsEndWithTheirAccountsEpochOrRight(t *testing.T) {
+	r := newRecords()
+	opened, err := newDirectory(t, r, facts{}).Open(t.Context(), minji)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	disabled := opened
+	disabled.ID, disabled.Disabled = "disabled", true
+	r.accounts[disabled.ID] = disabled
+	tests := []struct {
+		name  string
+		facts facts
+		id    string
+		epoch int64
+		want  error
+	}{
+		{"the epoch is the account's", facts{}, opened.ID, 1, nil},
+		{"the epoch is older", facts{}, opened.ID, 0, account.ErrEnded},
+		{"the epoch is of no account yet", facts{}, opened.ID, 2, account.ErrEnded},
+		{"a negative fact knows a higher epoch", facts{epoch: 2}, opened.ID, 1, account.ErrEnded},
+		{"a negative fact disables the account", facts{disabled: opened.ID}, opened.ID, 1, account.ErrDisabled},
+		{"the record is disabled", facts{}, disabled.ID, 1, account.ErrDisabled},
+		{"nobody has the account", facts{}, "nobody", 1, account.ErrUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := newDirectory(t, r, tt.facts).Current(t.Context(), tt.id, tt.epoch)
+			if !errors.Is(err, tt.want) || (tt.want == nil && err != nil) {
+				t.Errorf("Current: %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSubjects(t *testing.T) {
+	d := newDirectory(t, newRecords(), facts{})
+	opened, err := d.Open(t.Context(), minji)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	other, err := d.Open(t.Context(), providers.Identity{Provider: "naver", Subject: "1001"})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	public1, public2 := &client.Client{ID: "a"}, &client.Client{ID: "b"}
+	sector1 := &client.Client{ID: "c", Subject: client.SubjectPairwise, Sector: "one.example"}
+	sector2 := &client.Client{ID: "d", Subject: client.SubjectPairwise, Sector: "two.example"}
+
+	if d.Subject(opened, public1) != d.Subject(opened, public2) {
+		t.Error("the public subject differs between clients")
+	}
+	seen := map[string]string{}
+	for name, subject := range map[string]string{
+		"public": d.Subject(opened, public1), "sector one": d.Subject(opened, sector1),
+		"sector two": d.Subject(opened, sector2), "another account": d.Subject(other, public1),
+	} {
+		if twin, ok := seen[subject]; ok {
+			t.Errorf("%s and %s have the subject %q", name, twin, subject)
+		}
+		seen[subject] = name
+	}
+	changed := opened
+	changed.Name, changed.Email, changed.Epoch = "x", "y", 7
+	if d.Subject(opened, sector1) != d.Subject(changed, sector1) {
+		t.Error("the subject depends on more than the seed")
+	}
+}
+
+func TestClaimsFollowTheScope(t *testing.T) {
+	a := store.Account{Name: "김민지", Email: "minji@example.com", Phone: "+82 10-0000-0000"}
+	tests := []struct {
+		name  string
+		scope []string
+		want  account.Claims
+	}{
+		{"openid alone", []string{"openid"}, account.Claims{}},
+		{"e-mail", []string{"openid", "email"}, account.Claims{Email: a.Email, EmailVerified: new(bool)}},
+		{"phone", []string{"openid", "phone"}, account.Claims{Phone: a.Phone, PhoneVerified: new(bool)}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := account.ClaimsOf(a, tt.scope)
+			if got.Name != tt.want.Name || got.Email != tt.want.Email || got.Phone != tt.want.Phone ||
+				(got.EmailVerified == nil) != (tt.want.EmailVerified == nil) {
+				t.Errorf("claims %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestASaltTooShortIsRefused(t *testing.T) {
+	_, err := account.New(account.Options{Records: newRecords(), Negatives: facts{}, Salt: []byte("short"), Rand: rand.Reader})
+	if err == nil {
+		t.Error("New accepted a short salt")
+	}
+}

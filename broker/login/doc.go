@@ -1,0 +1,15 @@
+// Package login is the spine: it walks one login from a website's
+// authorization request to a code.
+//
+//	website ──/authorize──▶ open ─▶ menu ─▶ leg ──▶ provider
+//	website ◀──code──── finish ◀─ match ◀─ resolve ◀─ callback ◀──┘
+//
+// One sealed record, the [Login], is the whole state of a login; it lives in a
+// cookie of the browser and nowhere else. Steps never call steps: each changes
+// the visit and returns to one dispatcher ([Handler.walk]), which reads it and
+// decides. So a person can enter anywhere, by the Back button too, and a
+// failed step costs one click and not the login (P4).
+//
+// It sequences and contains no SQL, no cryptography, no HTML and no outgoing
+// HTTP: those are the leaves' (store, keys/seal, web, providers).
+package login

@@ -1,0 +1,132 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/oauth"
+	"github.com/bongsu/bongsu/broker/token"
+	"github.com/bongsu/bongsu/broker/web"
+)
+
+// finish ends a login well: policy is asked once more, because the menu that
+// was drawn is no proof of anything, and the website gets one code.
+func (h *Handler) finish(v *visit) error {
+	if refusal := h.policy(v); refusal != nil {
+		return h.refuse(v, refusal)
+	}
+	code, err := token.SealCode(h.Seal, h.code(v))
+	if err != nil {
+		return err
+	}
+	if v.login.Proof != nil {
+		err = h.Sessions.Write(v.w, *v.session)
+		h.rememberLast(v.w, v.session.Provider)
+	} else {
+		err = h.Sessions.Touch(v.w, *v.session)
+	}
+	if err != nil {
+		return err
+	}
+	h.Audit.Record(v.ctx(), audit.Event{
+		Name: audit.LoginCompleted, Client: v.client.ID, Provider: v.session.Provider,
+		Account: v.found.ID, Login: v.login.ID,
+	})
+	return h.leave(v, url.Values{"code": {code}})
+}
+
+// policy is what the website requires of a completed login, whatever the menu
+// offered: an allowed way, a sufficient and fresh enough proof, the right person.
+func (h *Handler) policy(v *visit) *oauth.Error {
+	s, request := v.session, v.login.Request
+	if choice.Permits(h.question(v), s.Provider) != nil {
+		return oauth.AccessDenied("The website does not accept this way of logging in.")
+	}
+	if !choice.Satisfies(s.ACR, v.client.MinACR) {
+		return oauth.UnmetAuthenticationRequirements("The login is weaker than the website requires.")
+	}
+	if request.MaxAge != nil && !fresh(s.AuthTime, *request.MaxAge, h.Now(), v.login.Proof) {
+		return oauth.LoginRequired("The provider confirmed an older login than max_age allows.")
+	}
+	if hinted := v.login.Hinted; hinted != "" && hinted != h.Accounts.Subject(*v.found, v.client) {
+		return oauth.LoginRequired("Another person logged in than id_token_hint names.")
+	}
+	return nil
+}
+
+// fresh reports whether a proof is young enough. One made in this very login
+// is, unless the provider itself says that it rests on an older one.
+func fresh(authTime int64, maxAge int, now time.Time, proof *Proof) bool {
+	if proof != nil && proof.Identity.AuthTime.IsZero() {
+		return true
+	}
+	const leeway = 60 // seconds between the provider's clock and ours, and for the way back
+	if proof != nil {
+		return proof.At-authTime <= int64(maxAge)+leeway
+	}
+	return now.Unix()-authTime <= int64(maxAge)
+}
+
+func (h *Handler) code(v *visit) token.Code {
+	s, request := v.session, v.login.Request
+	return token.Code{
+		Login: v.login.ID, Arbiter: token.Writer, Client: v.client.ID,
+		Redirect: request.RedirectURI, Challenge: request.Challenge,
+		Scope: request.Scope, Nonce: request.Nonce, Issued: h.Now().Unix(),
+		Account: v.found.ID, Epoch: v.found.Epoch,
+		Subject: h.Accounts.Subject(*v.found, v.client),
+		Claims:  account.ClaimsOf(*v.found, request.Scope),
+		SID:     s.SID, Way: s.Provider, ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime,
+	}
+}
+
+// refuse ends a login with an error for the website (RFC 6749 4.1.2.1).
+func (h *Handler) refuse(v *visit, refusal *oauth.Error) error {
+	h.Audit.Record(v.ctx(), audit.Event{
+		Name: audit.LoginRefused, Client: v.client.ID, Login: v.login.ID, Reason: refusal.Code,
+	})
+	return h.leave(v, url.Values{"error": {refusal.Code}, "error_description": {refusal.Description}})
+}
+
+// leave sends the browser back to the website with answer. The login has ended
+// in this browser, whatever becomes of the answer.
+func (h *Handler) leave(v *visit, answer url.Values) error {
+	if v.login.Seen != 0 {
+		if err := h.logins.finish(v.w, v.login); err != nil {
+			return err
+		}
+	}
+	h.forgetLeg(v)
+	target := h.answerURL(v.login.Request, answer)
+	if v.posted {
+		return h.Pages.Write(v.w, http.StatusOK, web.Terminal{Frame: h.frame(v), Href: target})
+	}
+	http.Redirect(v.w, v.r, target, http.StatusSeeOther)
+	return nil
+}
+
+// answerURL adds state and iss (RFC 9207) to every answer.
+func (h *Handler) answerURL(request oauth.AuthorizationRequest, answer url.Values) string {
+	if request.State != "" {
+		answer.Set("state", request.State)
+	}
+	answer.Set("iss", h.issuer)
+	return oauth.RedirectURL(request.RedirectURI, answer)
+}
+
+// couldNotCheck keeps the login as it is and says so: an outage of ours is
+// neither a yes nor a no, and trying again goes on from here.
+func (h *Handler) couldNotCheck(v *visit, cause error) error {
+	if err := h.logins.keep(v.w, v.r, v.login); err != nil {
+		return errors.Join(cause, err)
+	}
+	return &Problem{
+		Kind: web.ProblemUnavailable, Status: http.StatusServiceUnavailable, Client: v.client,
+		RetryHref: loginPath(v.login), Err: cause,
+	}
+}

@@ -1,0 +1,127 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/posted"
+	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/keys"
+	"github.com/bongsu/bongsu/keys/seal"
+	"github.com/bongsu/bongsu/providers"
+)
+
+// Sealer seals, opens and signs what travels through browsers.
+type Sealer interface {
+	Seal(p seal.Purpose, plaintext []byte) (string, error)
+	Open(ctx context.Context, p seal.Purpose, sealed string) ([]byte, error)
+	Tag(p seal.Purpose, message []byte) (keyID string, mac []byte)
+	CheckTag(ctx context.Context, p seal.Purpose, keyID string, message, mac []byte) error
+}
+
+// Verifier reads the ID tokens that this issuer signed.
+type Verifier interface {
+	Verify(k keys.Kind, token string) ([]byte, error)
+}
+
+// Clients finds registered clients.
+type Clients interface {
+	Client(id string) (*client.Client, bool)
+	ByTag(tag string) (*client.Client, bool)
+}
+
+// Pages writes pages for people.
+type Pages interface {
+	Write(w http.ResponseWriter, status int, view web.View) error
+}
+
+// Observation is how a step of a leg went, and who went it.
+type Observation struct {
+	providers.Observation
+
+	Client string // client id
+}
+
+// Observer is told how every step of every leg went. It must not block.
+type Observer interface {
+	Observe(ctx context.Context, o Observation)
+}
+
+// Options says what the walk works with. All fields but Now and Dev are required.
+type Options struct {
+	Issuer    *url.URL
+	Clients   Clients
+	Providers []providers.Provider // in the operator's order
+	Unordered bool                 // the operator gave no order: the person's language decides
+	Accounts  *account.Directory
+	Sessions  *session.Keeper
+	Seal      Sealer
+	Keys      Verifier
+	Pages     Pages
+	Frame     func(r *http.Request, c *client.Client, lang string) web.Frame
+	Observer  Observer
+	Audit     *audit.Log
+	Rand      io.Reader
+	Now       func() time.Time
+	// Dev shows developers on the page what was received and what is
+	// registered when a client or redirect URI is wrong.
+	Dev bool
+}
+
+func (o Options) validate() error {
+	if o.Issuer == nil || o.Clients == nil || len(o.Providers) == 0 || o.Accounts == nil ||
+		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
+		o.Observer == nil || o.Audit == nil || o.Rand == nil {
+		return errors.New("login: every option but Now and Dev is required")
+	}
+	return nil
+}
+
+// Handler serves the walk of a login. It is safe for concurrent use.
+type Handler struct {
+	Options
+
+	jar       cookie.Jar
+	logins    cookies
+	providers map[string]providers.Provider // by instance id
+	issuer    string
+}
+
+// New returns a handler.
+func New(o Options) (*Handler, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	jar := cookie.NewJar(o.Issuer)
+	h := &Handler{
+		Options: o, jar: jar,
+		logins:    cookies{jar: jar, seal: o.Seal, now: o.Now},
+		providers: make(map[string]providers.Provider, len(o.Providers)),
+		issuer:    o.Issuer.String(),
+	}
+	for _, p := range o.Providers {
+		h.providers[p.Instance().ID] = p
+	}
+	return h, nil
+}
+
+// callbackURL is where a provider sends the browser back to.
+func (h *Handler) callbackURL(provider string) string {
+	return h.issuer + "/callback/" + provider
+}
+
+func (h *Handler) desk(p seal.Purpose) posted.Desk {
+	return posted.Desk{Seal: h.Seal, Purpose: p, Now: h.Now}
+}

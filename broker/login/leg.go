@@ -1,0 +1,86 @@
+package login
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/providers"
+)
+
+// begin sends the browser to the chosen provider, and reports whether it left.
+// A way that is not the website's to choose, or that cannot be begun, leads to
+// the menu.
+func (h *Handler) begin(v *visit) (left bool, err error) {
+	way := v.way
+	v.way = ""
+	p, ok := h.providers[way]
+	if !ok || choice.Permits(h.question(v), way) != nil {
+		v.menu = true
+		return false, nil
+	}
+	legID, err := id.Short(h.Rand)
+	if err != nil {
+		return false, err
+	}
+	leg := h.leg(v, p, legID)
+	away, err := p.Begin(v.ctx(), leg)
+	h.observe(v, providers.Observation{Provider: way, Step: providers.StepAuthorize, Outcome: providers.OutcomeOf(err)})
+	if err != nil {
+		v.login.failed(way, reasonOf(err))
+		v.menu = true
+		return false, nil
+	}
+	if v.login.Seen == 0 {
+		if err := h.logins.keep(v.w, v.r, v.login); err != nil {
+			return false, err
+		}
+	}
+	h.rememberLeg(v, way)
+	http.Redirect(v.w, v.r, away, http.StatusSeeOther)
+	return true, nil
+}
+
+// leg binds one round trip to this login. Its secrets derive from the login's,
+// so that the callback finds them again without anything stored.
+func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Leg {
+	way := p.Instance().ID
+	request := v.login.Request
+	leg := providers.Leg{
+		State:       state{login: v.login.ID, leg: legID, provider: tagOf(way), client: v.client.Tag}.text(h.Seal),
+		Nonce:       v.login.derive("nonce", legID),
+		Verifier:    v.login.derive("verifier", legID),
+		RedirectURI: h.callbackURL(way),
+		Fresh:       slices.Contains(request.Prompt, "login"),
+		LoginHint:   request.LoginHint,
+		Locales:     []string{h.language(v)},
+		Observe:     func(o providers.Observation) { h.observe(v, o) },
+	}
+	if request.MaxAge != nil {
+		age := time.Duration(*request.MaxAge) * time.Second
+		leg.MaxAge = &age
+		leg.Fresh = leg.Fresh || age == 0
+	}
+	return leg
+}
+
+func (h *Handler) observe(v *visit, o providers.Observation) {
+	h.Observer.Observe(v.ctx(), Observation{Observation: o, Client: v.client.ID})
+}
+
+// reasonOf puts a failed leg into the person's words.
+func reasonOf(err error) web.Reason {
+	switch outcome := providers.OutcomeOf(err); {
+	case outcome == providers.User:
+		return web.ReasonDenied
+	case outcome == providers.Ours:
+		return web.ReasonSetup
+	case outcome == providers.Trust:
+		return web.ReasonInvalid
+	default:
+		return web.ReasonUnavailable
+	}
+}

@@ -1,0 +1,209 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/oauth"
+	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/keys/seal"
+	"github.com/bongsu/bongsu/providers"
+)
+
+// How long a login may take: unused, and at most.
+const (
+	idleLife = 10 * time.Minute
+	fullLife = 30 * time.Minute
+)
+
+// Purpose is what a login is for. It is bound into its seal and into the
+// upstream state.
+type Purpose string
+
+// Signing in to a website.
+const PurposeLogin Purpose = "login"
+
+// The seals of this package.
+const (
+	sealLogin seal.Purpose = "login"
+	sealDone  seal.Purpose = "login done"
+	sealState seal.Purpose = "upstream state"
+	sealPost  seal.Purpose = "authorize posted"
+	sealBack  seal.Purpose = "callback posted"
+)
+
+// errNoLogin means that this browser has no such login: expired, finished
+// elsewhere, or never begun here.
+var errNoLogin = errors.New("login: no such login in this browser")
+
+// Login is a pending login. It travels sealed in a cookie of the browser that
+// began it; whoever has no cookie can complete nothing.
+type Login struct {
+	ID       string                     `json:"i"`
+	Purpose  Purpose                    `json:"p"`
+	Secret   []byte                     `json:"k"` // 32 bytes; nonces, verifiers and step tokens derive from it
+	Client   string                     `json:"c"`
+	Request  oauth.AuthorizationRequest `json:"r"`
+	Began    int64                      `json:"b"`           // Unix seconds
+	Seen     int64                      `json:"s"`           // last change, Unix seconds
+	Hinted   string                     `json:"u,omitempty"` // the subject that a verified id_token_hint names
+	Lang     string                     `json:"l,omitempty"` // chosen on a page of this login
+	Failures []Failure                  `json:"f,omitempty"` // of this login's legs, oldest first
+	Proof    *Proof                     `json:"o,omitempty"` // an identity proven that nobody has yet
+}
+
+// Failure is a leg that did not end well.
+type Failure struct {
+	Way    string     `json:"w"`
+	Reason web.Reason `json:"r"`
+}
+
+// Proof is an identity proven in this login, waiting for the person's word on
+// whose it is.
+type Proof struct {
+	Identity providers.Identity `json:"i"`
+	At       int64              `json:"t"` // when it was proven, Unix seconds
+}
+
+// done is what remains of a login that has ended: where the person may go on.
+type done struct {
+	Client string `json:"c"`
+	At     int64  `json:"t"`
+}
+
+// failed notes that a way failed, replacing what was known of it.
+func (l *Login) failed(way string, reason web.Reason) {
+	kept := l.Failures[:0]
+	for _, f := range l.Failures {
+		if f.Way != way {
+			kept = append(kept, f)
+		}
+	}
+	l.Failures = append(kept, Failure{Way: way, Reason: reason})
+}
+
+// failedWays are the ways that failed in this login, the latest last. A person
+// who changed their mind is no failure of the way.
+func (l *Login) failedWays() []string {
+	var failed []string
+	for _, f := range l.Failures {
+		if f.Reason != web.ReasonDenied {
+			failed = append(failed, f.Way)
+		}
+	}
+	return failed
+}
+
+// expired reports whether the login may no longer go on.
+func (l *Login) expired(now time.Time) bool {
+	return now.Sub(time.Unix(l.Began, 0)) > fullLife || now.Sub(time.Unix(l.Seen, 0)) > idleLife
+}
+
+// cookies keeps logins in the browser.
+type cookies struct {
+	jar  cookie.Jar
+	seal Sealer
+	now  func() time.Time
+}
+
+// group is the start of every login cookie's name; ids sort by age.
+const group = "login_"
+
+// keep seals the login into its cookie. A profile too large for the cookie is
+// shortened: only the identity's key is needed to go on.
+func (c cookies) keep(w http.ResponseWriter, r *http.Request, l *Login) error {
+	l.Seen = c.now().Unix()
+	sealed, err := c.sealed(l)
+	if err == nil && len(sealed) > cookie.MaxValue && l.Proof != nil {
+		i := &l.Proof.Identity
+		i.Picture, i.Locale, i.Phone, i.PhoneVerified, i.ACR, i.AMR = "", "", "", false, "", nil
+		sealed, err = c.sealed(l)
+	}
+	if err != nil {
+		return err
+	}
+	if len(sealed) > cookie.MaxValue {
+		return fmt.Errorf("keep login: %d bytes are too many for a cookie", len(sealed))
+	}
+	name := group + l.ID
+	c.jar.Bound(w, r, group, name, len(name)+len(sealed)+32)
+	c.jar.Set(w, name, sealed, fullLife)
+	return nil
+}
+
+func (c cookies) sealed(l *Login) (string, error) {
+	plain, err := json.Marshal(l)
+	if err != nil {
+		return "", fmt.Errorf("encode login: %w", err)
+	}
+	sealed, err := c.seal.Seal(sealLogin, plain)
+	if err != nil {
+		return "", fmt.Errorf("seal login: %w", err)
+	}
+	return sealed, nil
+}
+
+// read returns the login loginID of the browser that sent r. errNoLogin: it
+// has none that may go on. Any other error means that it could not be checked.
+func (c cookies) read(ctx context.Context, r *http.Request, loginID string) (*Login, error) {
+	plain, err := c.open(ctx, r, loginID, sealLogin)
+	if err != nil {
+		return nil, err
+	}
+	var l Login
+	if err := json.Unmarshal(plain, &l); err != nil || l.ID != loginID || l.expired(c.now()) {
+		return nil, errNoLogin
+	}
+	return &l, nil
+}
+
+// finish replaces the login by the mark that it has ended.
+func (c cookies) finish(w http.ResponseWriter, l *Login) error {
+	plain, err := json.Marshal(done{Client: l.Client, At: c.now().Unix()})
+	if err != nil {
+		return fmt.Errorf("encode end of login: %w", err)
+	}
+	sealed, err := c.seal.Seal(sealDone, plain)
+	if err != nil {
+		return fmt.Errorf("seal end of login: %w", err)
+	}
+	c.jar.Set(w, group+l.ID, sealed, idleLife)
+	return nil
+}
+
+// finished returns the mark of a login that has ended in this browser.
+func (c cookies) finished(ctx context.Context, r *http.Request, loginID string) (done, bool) {
+	plain, err := c.open(ctx, r, loginID, sealDone)
+	if err != nil {
+		return done{}, false
+	}
+	var d done
+	if err := json.Unmarshal(plain, &d); err != nil {
+		return done{}, false
+	}
+	return d, true
+}
+
+func (c cookies) open(ctx context.Context, r *http.Request, loginID string, p seal.Purpose) ([]byte, error) {
+	if !id.Valid(loginID, id.DatedLength) {
+		return nil, errNoLogin
+	}
+	sealed := c.jar.Read(r, group+loginID)
+	if sealed == "" {
+		return nil, errNoLogin
+	}
+	plain, err := c.seal.Open(ctx, p, sealed)
+	if errors.Is(err, seal.ErrInvalid) {
+		return nil, errNoLogin
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open login: %w", err)
+	}
+	return plain, nil
+}

@@ -1,0 +1,57 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/web"
+)
+
+// Problem ends on a page of our own: there is no website that may be told, or
+// nothing to tell it yet.
+type Problem struct {
+	Kind      web.ProblemKind
+	Status    int
+	Client    *client.Client // nil when none is known
+	Detail    string         // for developers, shown in dev only
+	RetryHref string         // where the same login goes on; empty when it cannot
+	Err       error          // for the log; may be nil
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	if p.Err == nil {
+		return "login: " + string(p.Kind)
+	}
+	return "login: " + string(p.Kind) + ": " + p.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (p *Problem) Unwrap() error { return p.Err }
+
+// absent says why there is no login to go on with. clientTag is what the
+// upstream state knows of the website, if anything.
+func (h *Handler) absent(r *http.Request, loginID, clientTag string, err error) error {
+	if !errors.Is(err, errNoLogin) {
+		return err
+	}
+	if ended, ok := h.logins.finished(r.Context(), r, loginID); ok {
+		known, _ := h.Clients.Client(ended.Client)
+		return &Problem{Kind: web.ProblemDone, Status: http.StatusOK, Client: known}
+	}
+	known, _ := h.Clients.ByTag(clientTag)
+	if h.justBegan(loginID) && len(r.Cookies()) == 0 {
+		return &Problem{Kind: web.ProblemCookies, Status: http.StatusBadRequest, Client: known, Err: err}
+	}
+	return &Problem{Kind: web.ProblemExpired, Status: http.StatusGone, Client: known, Err: err}
+}
+
+// justBegan reports whether a login id was made within the last minute: then
+// its cookie is not missing because it is old.
+func (h *Handler) justBegan(loginID string) bool {
+	made, ok := id.DatedAt(loginID)
+	return ok && h.Now().Sub(made).Abs() < time.Minute
+}

@@ -1,0 +1,99 @@
+package login
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/keys/seal"
+)
+
+// state is what a provider carries for us and gives back: which login of which
+// browser, which leg, begun at which provider for which client. It is 81
+// letters and digits, which the pickiest provider accepts; without the login's
+// cookie it completes nothing, but says where the person may start again.
+type state struct {
+	login    string // id.DatedLength
+	leg      string // 8
+	provider string // 8, see tagOf
+	client   string // client.Tag
+}
+
+const (
+	keyIDLength = 8
+	tagLength   = 8 // of legs and provider instances
+	clientTag   = 6
+	macLength   = 26 // 16 bytes
+	stateLength = keyIDLength + 1 + id.DatedLength + 2*tagLength + clientTag + macLength
+	purposeMark = "l" // PurposeLogin
+)
+
+// errState means that a state is none of ours.
+var errState = errors.New("login: not a state of ours")
+
+// tagOf shortens a name to 8 letters and digits.
+func tagOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return id.Text(sum[:5])
+}
+
+func (s state) message() string {
+	return purposeMark + s.login + s.leg + s.provider + s.client
+}
+
+// text signs the state.
+func (s state) text(t Sealer) string {
+	message := s.message()
+	keyID, mac := t.Tag(sealState, []byte(message))
+	return keyID + message + id.Text(mac)
+}
+
+// readState checks a state that came back. errState: it is none of ours. Any
+// other error means that it could not be checked.
+func readState(ctx context.Context, t Sealer, text string) (state, error) {
+	if len(text) != stateLength {
+		return state{}, errState
+	}
+	keyID, rest := text[:keyIDLength], text[keyIDLength:]
+	message, encoded := rest[:len(rest)-macLength], rest[len(rest)-macLength:]
+	mac, err := id.Bytes(encoded)
+	if err != nil || message[:1] != purposeMark {
+		return state{}, errState
+	}
+	err = t.CheckTag(ctx, sealState, keyID, []byte(message), mac)
+	if errors.Is(err, seal.ErrInvalid) {
+		return state{}, errState
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("check state: %w", err)
+	}
+	message = message[1:]
+	return state{
+		login:    message[:id.DatedLength],
+		leg:      message[id.DatedLength : id.DatedLength+tagLength],
+		provider: message[id.DatedLength+tagLength : id.DatedLength+2*tagLength],
+		client:   message[id.DatedLength+2*tagLength:],
+	}, nil
+}
+
+// derive makes a value of this login alone from what it is for and which leg:
+// nonce and verifier need no storage, and two tabs never overwrite each other.
+func (l *Login) derive(label, leg string) string {
+	mac := hmac.New(sha256.New, l.Secret)
+	mac.Write([]byte(label))
+	mac.Write([]byte{0})
+	mac.Write([]byte(leg))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// stepToken is the anti-forgery value of this login's forms.
+func (l *Login) stepToken() string { return l.derive("step", l.ID) }
+
+// checkStep reports whether token is this login's.
+func (l *Login) checkStep(token string) bool {
+	return hmac.Equal([]byte(token), []byte(l.stepToken()))
+}

@@ -1,0 +1,241 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/oauth"
+	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/keys"
+)
+
+// Signer signs what we issue and reads it back.
+type Signer interface {
+	Sign(k keys.Kind, a keys.Algorithm, claims []byte) (string, error)
+	Verify(k keys.Kind, token string) ([]byte, error)
+}
+
+// Grants claims codes and reads what they gave.
+type Grants interface {
+	ClaimCode(ctx context.Context, g store.Grant) (grantID string, err error)
+	GrantedAccount(ctx context.Context, grantID string) (store.Grant, store.Account, error)
+}
+
+// Negatives is what no longer holds, whatever was signed.
+type Negatives interface {
+	Has(kind store.FactKind, id string) bool
+	MinEpoch(account string) int64
+	Apply(ctx context.Context, f store.Fact) error
+}
+
+// Clients finds registered clients.
+type Clients interface {
+	Client(id string) (*client.Client, bool)
+}
+
+// Options says what the endpoint works with. All fields but Now and WayClaim
+// are required.
+type Options struct {
+	Issuer    string
+	Clients   Clients
+	Keys      Signer
+	Seal      Sealer
+	Grants    Grants
+	Negatives Negatives
+	Audit     *audit.Log
+	Rand      io.Reader
+	Now       func() time.Time
+	// WayClaim puts the provider instance into ID tokens as bongsu_way. Dev
+	// shows it; production keeps the way out of what websites see (P1).
+	WayClaim bool
+}
+
+// Endpoint serves the token endpoint and userinfo. It is safe for concurrent use.
+type Endpoint struct {
+	Options
+}
+
+// New returns an endpoint.
+func New(o Options) (*Endpoint, error) {
+	if o.Issuer == "" || o.Clients == nil || o.Keys == nil || o.Seal == nil ||
+		o.Grants == nil || o.Negatives == nil || o.Audit == nil || o.Rand == nil {
+		return nil, errors.New("token: issuer, clients, keys, sealer, grants, negatives, audit and randomness are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Endpoint{Options: o}, nil
+}
+
+// response is a successful answer (RFC 6749 5.1).
+type response struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"` // seconds
+	IDToken     string `json:"id_token,omitempty"`
+	Scope       string `json:"scope,omitempty"`
+}
+
+// Token is the token endpoint: one pipeline, in which a grant type fills in
+// only what is its own. Every error is an [*oauth.Error] or means that
+// something could not be checked.
+func (e *Endpoint) Token(w http.ResponseWriter, r *http.Request) error {
+	request, err := oauth.ParseToken(w, r)
+	if err != nil {
+		return err
+	}
+	known, err := e.authenticate(r.Context(), request.Auth)
+	if err != nil {
+		return err
+	}
+	if !known.AllowsGrant(request.GrantType) {
+		return refuseGrantType(request.GrantType)
+	}
+	answer, err := e.exchange(r.Context(), known, request)
+	if err != nil {
+		return err
+	}
+	oauth.WriteJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func (e *Endpoint) exchange(ctx context.Context, known *client.Client, request oauth.TokenRequest) (response, error) {
+	switch request.GrantType {
+	case client.GrantAuthorizationCode:
+		return e.redeem(ctx, known, request)
+	case client.GrantClientCredentials:
+		return e.clientToken(known)
+	default:
+		return response{}, refuseGrantType(request.GrantType)
+	}
+}
+
+// authenticate proves the client (RFC 6749 2.3). A public client is only named.
+func (e *Endpoint) authenticate(ctx context.Context, auth oauth.ClientAuth) (*client.Client, error) {
+	known, ok := e.Clients.Client(auth.ID)
+	switch {
+	case !ok:
+		e.Audit.Record(ctx, audit.Event{Name: audit.ClientRefused, Reason: "unknown_client"})
+		return nil, oauth.InvalidClient("The client is not registered here; check client_id.")
+	case !known.AllowsAuth(auth.Method):
+		e.Audit.Record(ctx, audit.Event{Name: audit.ClientRefused, Client: known.ID, Reason: "method"})
+		return nil, oauth.InvalidClient("The client is registered for another authentication method.")
+	case !known.Public && !known.CheckSecret(auth.Secret):
+		e.Audit.Record(ctx, audit.Event{Name: audit.ClientRefused, Client: known.ID, Reason: "secret"})
+		return nil, oauth.InvalidClient("The client secret is missing or wrong.")
+	}
+	return known, nil
+}
+
+// redeem turns a code into tokens: everything about it is checked, then it is
+// signed for, and only then claimed, so that nothing but the wire can fail
+// after the code is used.
+func (e *Endpoint) redeem(ctx context.Context, known *client.Client, request oauth.TokenRequest) (response, error) {
+	now := e.Now()
+	code, err := openCode(ctx, e.Seal, request.Code, now)
+	if errors.Is(err, errCode) {
+		return response{}, oauth.InvalidGrant("The code is unknown, was not issued here or is older than 60 seconds.")
+	}
+	if err != nil {
+		return response{}, err
+	}
+	if refusal := checkCode(code, known, request); refusal != nil {
+		e.Audit.Record(ctx, audit.Event{Name: audit.CodeMisused, Client: known.ID, Login: code.Login, Reason: refusal.Code})
+		return response{}, refusal
+	}
+	if !e.stands(code.Account, code.SID, code.Epoch) {
+		return response{}, oauth.InvalidGrant("The login behind the code has ended.")
+	}
+	grantID, err := id.New(e.Rand)
+	if err != nil {
+		return response{}, err
+	}
+	answer, err := e.issue(code, known, grantID, now)
+	if err != nil {
+		return response{}, err
+	}
+	if err := e.claim(ctx, code, code.grant(grantID, request.Code, now)); err != nil {
+		return response{}, err
+	}
+	return answer, nil
+}
+
+// checkCode compares the code with who redeems it and how (RFC 6749 4.1.3, RFC
+// 7636 4.6).
+func checkCode(code Code, known *client.Client, request oauth.TokenRequest) *oauth.Error {
+	switch {
+	case code.Arbiter != Writer:
+		return oauth.InvalidGrant("The code cannot be redeemed here.")
+	case code.Client != known.ID:
+		return oauth.InvalidGrant("The code was issued to another client.")
+	case request.RedirectURI != code.Redirect:
+		return oauth.InvalidGrant("redirect_uri differs from the one in the authorization request, or is missing.")
+	case code.Challenge == "" && request.HasVerifier:
+		return oauth.InvalidGrant("code_verifier was sent but the authorization request had no code_challenge.")
+	case code.Challenge != "" && !oauth.VerifyPKCE(code.Challenge, request.Verifier):
+		return oauth.InvalidGrant("code_verifier is missing or does not match code_challenge.")
+	}
+	return nil
+}
+
+// claim makes the code used. A replay takes back what the first use gave
+// (RFC 6749 4.1.2).
+func (e *Endpoint) claim(ctx context.Context, code Code, grant store.Grant) error {
+	first, err := e.Grants.ClaimCode(ctx, grant)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrReplayed):
+		e.Audit.Record(ctx, audit.Event{Name: audit.CodeReplayed, Client: code.Client, Account: code.Account, Login: code.Login})
+		fact := store.Fact{Kind: store.GrantRevoked, ID: first, At: e.Now().UTC(), Until: grant.ExpiresAt}
+		if err := e.Negatives.Apply(ctx, fact); err != nil {
+			return fmt.Errorf("revoke replayed grant: %w", err)
+		}
+		return oauth.InvalidGrant("The code was used before; what it gave is revoked.")
+	case errors.Is(err, store.ErrUsed):
+		return oauth.InvalidGrant("Another code of the same login was used before.")
+	default:
+		return fmt.Errorf("claim code: %w", err)
+	}
+}
+
+// stands reports whether no negative fact speaks against an account's login.
+func (e *Endpoint) stands(accountID, sid string, epoch int64) bool {
+	return !e.Negatives.Has(store.AccountDisabled, accountID) &&
+		!e.Negatives.Has(store.SessionEnded, sid) &&
+		epoch >= e.Negatives.MinEpoch(accountID)
+}
+
+// clientToken is a client's token for itself (RFC 6749 4.4).
+func (e *Endpoint) clientToken(known *client.Client) (response, error) {
+	now := e.Now()
+	tokenID, err := id.New(e.Rand)
+	if err != nil {
+		return response{}, err
+	}
+	access, err := e.sign(keys.AccessToken, keys.ES256, AccessClaims{
+		Issuer: e.Issuer, Subject: known.ID, Audience: e.Issuer,
+		Expires: now.Add(accessTokenLife).Unix(), IssuedAt: now.Unix(), ID: tokenID, Client: known.ID,
+	})
+	if err != nil {
+		return response{}, err
+	}
+	return response{AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLife / time.Second)}, nil
+}
+
+func refuseGrantType(grantType string) error {
+	if grantType != client.GrantAuthorizationCode && grantType != client.GrantClientCredentials {
+		return oauth.UnsupportedGrantType("grant_type must be authorization_code or client_credentials.")
+	}
+	return oauth.UnauthorizedClient("The client is not registered for grant_type " + grantType + ".")
+}
+
+func joinScope(scope []string) string { return strings.Join(scope, " ") }
