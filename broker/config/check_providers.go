@@ -1,0 +1,212 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bongsu/bongsu/providers/catalog"
+)
+
+// maxProviders keeps the menu usable and the health record within its bound.
+const maxProviders = 24
+
+// kindOf says what must be written of a kind of provider; the catalog knows the
+// rest.
+type kindOf struct {
+	signs  bool // signs its client secret with a private key
+	issuer bool // its issuer must be given
+}
+
+var kinds = map[string]kindOf{
+	"apple":  {signs: true},
+	"openid": {issuer: true},
+}
+
+var (
+	// applePattern is how Apple writes team and key ids.
+	applePattern = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+	// scopePattern is scope-token of RFC 6749, appendix A.4.
+	scopePattern = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,256}$`)
+)
+
+// reserved ids are ways of our own, or words in paths beside those of ways.
+var reserved = []string{"passkey", "site", "code", "recovery"}
+
+func (c *checker) providers() {
+	if len(c.file.Providers) == 0 && !c.bad["providers"] {
+		c.add("providers", "providers is empty: people need at least one way to log in")
+	}
+	if len(c.file.Providers) > maxProviders {
+		c.add("providers", "providers lists %d: at most %d fit on a menu", len(c.file.Providers), maxProviders)
+	}
+	ids, instances := make(map[string]int), make(map[[3]string]int)
+	for i := range c.file.Providers {
+		path, p := index("providers", i), &c.file.Providers[i]
+		if c.bad[path] {
+			continue
+		}
+		if first, ok := ids[p.ID]; ok && p.ID != "" {
+			c.add(path+".id", "%s.id %s is already that of providers[%d]", path, readable(p.ID), first)
+		}
+		instance := [3]string{p.Kind, p.Issuer, p.ClientID}
+		if first, ok := instances[instance]; ok && p.ClientID != "" {
+			c.add(path+".client_id", "%s.client_id is already that of providers[%d]: one provider per issuer and client id", path, first)
+		}
+		ids[p.ID], instances[instance] = i, i
+		c.provider(path, p)
+	}
+}
+
+// provider checks one upstream and adds it to the configuration.
+func (c *checker) provider(path string, p *fileProvider) {
+	before := len(c.problems)
+	kind, known := kinds[p.Kind], slices.Contains(catalog.Kinds(), p.Kind)
+	switch {
+	case p.Kind == "":
+		c.add(path+".kind", "%s.kind is required: one of %s", path, kindNames())
+	case !known:
+		c.add(path+".kind", "%s.kind %s must be one of %s%s", path, readable(p.Kind), kindNames(), meant(p.Kind, catalog.Kinds()))
+	}
+	switch {
+	case p.ID == "":
+		c.add(path+".id", "%s.id is required: it stands in the callback path and never changes", path)
+	case !namePattern.MatchString(p.ID):
+		c.add(path+".id", "%s.id %s must be at most 32 lower-case letters, digits and hyphens", path, readable(p.ID))
+	case slices.Contains(reserved, p.ID):
+		c.add(path+".id", "%s.id %s is reserved", path, readable(p.ID))
+	}
+	if p.ClientID == "" {
+		c.add(path+".client_id", "%s.client_id is required: the provider's developer console shows it", path)
+	}
+	if p.Timeout == 0 {
+		p.Timeout = defaultTimeout
+	}
+	c.between(path+".timeout", p.Timeout, 100*time.Millisecond, 20*time.Second)
+	if p.Reauth != "" {
+		c.oneOf(path+".reauth", p.Reauth, "forced", "asked", "none")
+	}
+	for i, scope := range p.Scopes {
+		if !scopePattern.MatchString(scope) {
+			c.add(index(path+".scopes", i), "%s.scopes: %s is no scope", path, readable(scope))
+		}
+	}
+	if strings.ContainsFunc(p.Name, isControl) || len([]rune(p.Name)) > 40 {
+		c.add(path+".name", "%s.name must be one line of at most 40 characters", path)
+	}
+	c.upstreamURLs(path, p, kind)
+	built := Provider{
+		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, Issuer: p.Issuer,
+		Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
+	}
+	if known {
+		c.credentials(path, p, kind, &built)
+	}
+	if len(c.problems) == before {
+		c.construct(path, &built)
+	}
+	c.config.Providers = append(c.config.Providers, built)
+}
+
+// construct builds the provider once, as serve will, so that what its kind asks
+// beyond our checks is found now. It makes no request.
+func (c *checker) construct(path string, p *Provider) {
+	built, err := catalog.New(catalog.Options{
+		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
+		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
+		TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey, Fetch: c.fetch,
+	})
+	if err != nil {
+		c.add(path, "%s: %s", path, strings.ReplaceAll(err.Error(), "\n", "; "))
+		return
+	}
+	p.Name = built.Instance().Name
+}
+
+// upstreamURLs checks that nothing we shall ask lies inside our own network.
+func (c *checker) upstreamURLs(path string, p *fileProvider, kind kindOf) {
+	if p.Issuer == "" && kind.issuer {
+		c.add(path+".issuer", "%s.issuer is required for the kind %s", path, p.Kind)
+	}
+	if p.Issuer != "" {
+		c.outboundURL(path+".issuer", p.Issuer)
+	}
+	names := []string{"authorize", "token", "userinfo", "jwks"}
+	for _, name := range slices.Sorted(maps.Keys(p.Endpoints)) {
+		at := path + ".endpoints." + name
+		if !slices.Contains(names, name) {
+			c.add(at, "%s.endpoints has no %s%s", path, readable(name), meant(name, names))
+			continue
+		}
+		c.outboundURL(at, p.Endpoints[name])
+	}
+}
+
+// outboundURL checks one URL that we shall ask.
+func (c *checker) outboundURL(path, raw string) {
+	if err := c.fetch.CheckURL(raw); err != nil {
+		c.add(path, "%s: %s", path, strings.TrimPrefix(err.Error(), "fetch: "))
+	}
+}
+
+// credentials reads what we prove ourselves with to the provider.
+func (c *checker) credentials(path string, p *fileProvider, kind kindOf, built *Provider) {
+	secret, hasSecret := c.secret(path+".client_secret", p.ClientSecret, p.ClientSecretFile, p.ClientSecretCommand)
+	private, hasPrivate := c.secret(path+".private_key", p.PrivateKey, p.PrivateKeyFile, p.PrivateKeyCommand)
+	if !kind.signs {
+		switch {
+		case !hasSecret:
+			c.add(path, "%s.client_secret is required: put it in a file and name that in client_secret_file", path)
+		case strings.ContainsFunc(secret, isControl):
+			c.add(c.source(path+".client_secret"), "%s.client_secret must be one line", path)
+		}
+		if hasPrivate || p.TeamID != "" || p.KeyID != "" {
+			c.add(path, "%s: team_id, key_id and private_key are for the kind apple", path)
+		}
+		built.ClientSecret = secret
+		return
+	}
+	if hasSecret {
+		c.add(c.source(path+".client_secret"), "%s.client_secret: the kind %s signs its secret with private_key", path, p.Kind)
+	}
+	for _, id := range []struct{ key, value string }{{"team_id", p.TeamID}, {"key_id", p.KeyID}} {
+		if !applePattern.MatchString(id.value) {
+			c.add(path+"."+id.key, "%s.%s must be the 10 letters and digits that Apple shows", path, id.key)
+		}
+	}
+	if !hasPrivate {
+		c.add(path, "%s.private_key is required: name the .p8 file from Apple in private_key_file", path)
+	}
+	if private != "" && !isP256(private) {
+		c.add(c.source(path+".private_key"), "%s.private_key must be a P-256 key in PKCS#8 PEM, as Apple's .p8 file is", path)
+	}
+	built.TeamID, built.KeyID, built.PrivateKey = p.TeamID, p.KeyID, []byte(private)
+}
+
+// isP256 tells whether text is the private key that Apple hands out.
+func isP256(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return false
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return false
+	}
+	ec, ok := key.(*ecdsa.PrivateKey)
+	return ok && ec.Curve == elliptic.P256()
+}
+
+func kindNames() string {
+	return strings.Join(catalog.Kinds(), ", ")
+}
+
+func isControl(r rune) bool {
+	return r < 0x20 || r == 0x7f
+}

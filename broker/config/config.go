@@ -1,0 +1,101 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/keys"
+	"github.com/bongsu/bongsu/keys/wrap"
+)
+
+// Config is the whole configuration of a node, read, checked and with every
+// secret loaded. It is immutable; a reload makes a new one.
+type Config struct {
+	Issuer *url.URL // https, or http on loopback; scheme, host and port alone
+	Site   string   // this site's name: lower-case letters, digits and hyphens, at most 32
+
+	Listen         string         // host:port of the public listener
+	Admin          string         // host:port of the admin listener; empty: none
+	TLS            *TLS           // nil: plain http, on loopback or behind TrustedProxies
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed
+
+	Store   Store
+	DataDir string // negative log; created with mode 0700
+
+	SiteKey    *wrap.Key // wraps this site's signing keys
+	ClusterKey *wrap.Key // wraps sealing ring and secrets shared by all sites
+
+	Keys      Keys
+	Sessions  Sessions
+	Providers []Provider // in menu order
+	Clients   []*client.Client
+	Outbound  Outbound
+	Languages Languages
+	Log       Log
+}
+
+// TLS is where the certificate of the public listener lies. Both files are
+// read again when they change.
+type TLS struct {
+	CertFile string
+	KeyFile  string
+}
+
+// Store chooses the database.
+type Store struct {
+	Driver string // "sqlite" or "postgres"
+	Path   string // sqlite: file
+	Writer string // postgres: DSN, all hosts, read-write
+	Reader string // postgres: DSN of this site's replica; empty reads from the writer
+}
+
+// Keys is the policy of the signing ring.
+type Keys struct {
+	ActiveFor     time.Duration
+	PublishWindow time.Duration
+	RetireFor     time.Duration
+	Algorithms    []keys.Algorithm // in use: RS256 and ES256, and what the clients ask for
+}
+
+// Sessions bounds how long a browser stays logged in at the broker.
+type Sessions struct {
+	Idle     time.Duration
+	Lifetime time.Duration
+}
+
+// Provider is one configured upstream.
+type Provider struct {
+	ID           string
+	Kind         string
+	Name         string
+	ClientID     string
+	ClientSecret string
+	Issuer       string            // kind openid: required; others: only to point at a simulation
+	Endpoints    map[string]string // authorize, token, userinfo, jwks: overrides, as Issuer
+	Scopes       []string
+	Timeout      time.Duration
+	Reauth       string
+
+	// Apple signs its client secret.
+	TeamID     string
+	KeyID      string
+	PrivateKey []byte // PKCS#8 PEM, ES256
+}
+
+// Outbound bounds where the program may connect to.
+type Outbound struct {
+	Allow     []netip.Prefix // private addresses that are opened
+	AllowHTTP bool           // plain http to loopback; dev and tests
+}
+
+// Languages is what pages speak when nobody says.
+type Languages struct {
+	Default string // "ko", "en" or "ja"
+}
+
+// Log says how much is logged.
+type Log struct {
+	Level string // debug, info, warn, error
+}

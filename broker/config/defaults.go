@@ -1,0 +1,39 @@
+package config
+
+import "time"
+
+// The defaults of every optional setting, in one place. A setting that is not
+// here is required, or empty unless set; deploy/bongsu.example.yaml shows the
+// same values and a test compares the two.
+const (
+	defaultListen  = "127.0.0.1:8080"
+	defaultDriver  = "sqlite"
+	defaultDataDir = "/var/lib/bongsu"
+	defaultPath    = "bongsu.db" // in the data directory
+
+	defaultActiveFor     = 90 * 24 * time.Hour
+	defaultPublishWindow = 48 * time.Hour
+	defaultRetireFor     = 7 * 24 * time.Hour
+
+	defaultIdle     = 12 * time.Hour
+	defaultLifetime = 7 * 24 * time.Hour
+
+	defaultTimeout = 4 * time.Second // of a provider's answer
+
+	defaultLanguage = "ko"
+	defaultLevel    = "info"
+)
+
+// defaults is a file in which every optional setting has its default. Those
+// of providers, which depend on the kind, are filled in by their check.
+func defaults() file {
+	return file{
+		Listen:    defaultListen,
+		Store:     fileStore{Driver: defaultDriver},
+		DataDir:   defaultDataDir,
+		Keys:      fileKeys{ActiveFor: defaultActiveFor, PublishWindow: defaultPublishWindow, RetireFor: defaultRetireFor},
+		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},
+		Languages: fileLanguages{Default: defaultLanguage},
+		Log:       fileLog{Level: defaultLevel},
+	}
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// file is the configuration as it is written. Its yaml tags are the only list
+// of keys: the decoder, the environment and the documentation test read them.
+//
+// A secret has a field X and XFile, and where a key management service may
+// hold it XCommand; at most one of them is set.
+type file struct {
+	Issuer         string         `yaml:"issuer"`
+	Site           string         `yaml:"site"`
+	Listen         string         `yaml:"listen"`
+	Admin          string         `yaml:"admin"`
+	TLS            *fileTLS       `yaml:"tls"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	Store          fileStore      `yaml:"store"`
+	DataDir        string         `yaml:"data_dir"`
+
+	SiteKey           string   `yaml:"site_key"`
+	SiteKeyFile       string   `yaml:"site_key_file"`
+	SiteKeyCommand    []string `yaml:"site_key_command"`
+	ClusterKey        string   `yaml:"cluster_key"`
+	ClusterKeyFile    string   `yaml:"cluster_key_file"`
+	ClusterKeyCommand []string `yaml:"cluster_key_command"`
+
+	Keys      fileKeys       `yaml:"keys"`
+	Sessions  fileSessions   `yaml:"sessions"`
+	Providers []fileProvider `yaml:"providers"`
+	Clients   []fileClient   `yaml:"clients"`
+	Outbound  fileOutbound   `yaml:"outbound"`
+	Languages fileLanguages  `yaml:"languages"`
+	Log       fileLog        `yaml:"log"`
+}
+
+type fileTLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+type fileStore struct {
+	Driver     string `yaml:"driver"`
+	Path       string `yaml:"path"`
+	Writer     string `yaml:"writer"`
+	WriterFile string `yaml:"writer_file"`
+	Reader     string `yaml:"reader"`
+	ReaderFile string `yaml:"reader_file"`
+}
+
+type fileKeys struct {
+	ActiveFor     time.Duration `yaml:"active_for"`
+	PublishWindow time.Duration `yaml:"publish_window"`
+	RetireFor     time.Duration `yaml:"retire_for"`
+}
+
+type fileSessions struct {
+	Idle     time.Duration `yaml:"idle"`
+	Lifetime time.Duration `yaml:"lifetime"`
+}
+
+type fileProvider struct {
+	ID                  string            `yaml:"id"`
+	Kind                string            `yaml:"kind"`
+	Name                string            `yaml:"name"`
+	ClientID            string            `yaml:"client_id"`
+	ClientSecret        string            `yaml:"client_secret"`
+	ClientSecretFile    string            `yaml:"client_secret_file"`
+	ClientSecretCommand []string          `yaml:"client_secret_command"`
+	Issuer              string            `yaml:"issuer"`
+	Endpoints           map[string]string `yaml:"endpoints"`
+	Scopes              []string          `yaml:"scopes"`
+	Timeout             time.Duration     `yaml:"timeout"`
+	Reauth              string            `yaml:"reauth"`
+	TeamID              string            `yaml:"team_id"`
+	KeyID               string            `yaml:"key_id"`
+	PrivateKey          string            `yaml:"private_key"`
+	PrivateKeyFile      string            `yaml:"private_key_file"`
+	PrivateKeyCommand   []string          `yaml:"private_key_command"`
+}
+
+type fileClient struct {
+	ID                     string            `yaml:"id"`
+	Name                   string            `yaml:"name"`
+	Names                  map[string]string `yaml:"names"`
+	Secret                 string            `yaml:"secret"`
+	SecretFile             string            `yaml:"secret_file"`
+	SecretCommand          []string          `yaml:"secret_command"`
+	SecretHashes           []string          `yaml:"secret_hashes"`
+	Public                 bool              `yaml:"public"`
+	Native                 bool              `yaml:"native"`
+	FirstParty             bool              `yaml:"first_party"`
+	PKCE                   string            `yaml:"pkce"`
+	AuthMethod             string            `yaml:"auth_method"`
+	RedirectURIs           []string          `yaml:"redirect_uris"`
+	PostLogoutRedirectURIs []string          `yaml:"post_logout_redirect_uris"`
+	GrantTypes             []string          `yaml:"grant_types"`
+	Subject                string            `yaml:"subject"`
+	SectorIdentifier       string            `yaml:"sector_identifier"`
+	IDTokenAlg             string            `yaml:"id_token_signed_response_alg"`
+	MinACR                 string            `yaml:"min_acr"`
+	Providers              []string          `yaml:"providers"`
+	Language               string            `yaml:"language"`
+	ClientURI              string            `yaml:"client_uri"`
+	InitiateLoginURI       string            `yaml:"initiate_login_uri"`
+	LogoURI                string            `yaml:"logo_uri"`
+	PolicyURI              string            `yaml:"policy_uri"`
+	TermsURI               string            `yaml:"terms_uri"`
+}
+
+type fileOutbound struct {
+	Allow     []netip.Prefix `yaml:"allow"`
+	AllowHTTP bool           `yaml:"allow_http"`
+}
+
+type fileLanguages struct {
+	Default string `yaml:"default"`
+}
+
+type fileLog struct {
+	Level string `yaml:"level"`
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bongsu/bongsu/broker/config"
+)
+
+func newConfig() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "config",
+		Short:   "Work with the configuration",
+		Example: "  bongsu config validate --config bongsu.yaml",
+		Args:    knownCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newValidate())
+	return cmd
+}
+
+func newValidate() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "validate --config FILE",
+		Short: "Check a configuration and report everything that is wrong with it",
+		Long: `Check a configuration as serve would read it, environment variables and secrets
+included, and report everything that is wrong with it. It connects to nothing.
+Exit code 1 tells that something is wrong.`,
+		Example: "  bongsu config validate --config bongsu.yaml",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd, path)
+			if err != nil {
+				return err
+			}
+			say(cmd.OutOrStdout(), "%s is valid: issuer %s, site %s, %s, %s\n",
+				path, cfg.Issuer, cfg.Site, count(len(cfg.Providers), "provider"), count(len(cfg.Clients), "client"))
+			say(cmd.ErrOrStderr(), "next: bongsu serve --config %s\n", path)
+			return nil
+		},
+	}
+	configFlag(cmd, &path)
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "", "the configuration `FILE`")
+}
+
+// loadConfig reads the configuration that a command was given. Problems in it
+// are printed one a line, and counted.
+func loadConfig(cmd *cobra.Command, path string) (*config.Config, error) {
+	if path == "" {
+		return nil, usageError{errors.New("--config FILE is required"), cmd.CommandPath()}
+	}
+	cfg, err := config.Load(path, os.Environ())
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		say(cmd.ErrOrStderr(), "%v\n%s\n", problems, count(len(problems), "problem"))
+		return nil, printed{err}
+	}
+	return cfg, err
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bongsu/bongsu/broker/dev"
+)
+
+// devPort is where the issuer of dev mode stands; the demo website and the
+// switchboard take the two ports behind it.
+const devPort = 8417
+
+func newDev() *cobra.Command {
+	var o dev.Options
+	cmd := &cobra.Command{
+		Use:   "dev [--port N] [--issuer URL]",
+		Short: "Run everything on this machine, to try it out",
+		Long: `Run a broker, simulated providers, a demo website and a switchboard for faults in
+one process, in memory and on loopback alone. Nothing is kept. Never for production.`,
+		Example: `  bongsu dev               issuer on 8417, demo website on 8418, switchboard on 8419
+  bongsu dev --port 9000   the same on 9000, 9001 and 9002`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Port < 1 || o.Port > 65533 {
+				return usageError{fmt.Errorf("--port %d must be from 1 to 65533: the two ports behind it are used as well", o.Port), cmd.CommandPath()}
+			}
+			o.Out = cmd.OutOrStdout()
+			err := bounded(cmd.Context(), stopWithin, func(ctx context.Context) error { return dev.Run(ctx, o) })
+			if errors.Is(err, dev.ErrPublicIssuer) {
+				return refusal{fmt.Errorf("%w: run serve for one that others can reach", err)}
+			}
+			return err
+		},
+	}
+	cmd.Flags().IntVar(&o.Port, "port", devPort, "the issuer's port `N`; N+1 and N+2 are used as well")
+	cmd.Flags().StringVar(&o.Issuer, "issuer", "", "the issuer's `URL`, on loopback (default http://localhost:N)")
+	return cmd
+}

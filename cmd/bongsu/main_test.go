@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"bongsu": main})
+}
+
+// The transcripts are the test and the documentation of the command line.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			port, err := freePort(t)
+			env.Setenv("PORT", port)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits,
+			"await": await,
+		},
+	})
+}
+
+// exits runs a command and wants that exit code: exits CODE COMMAND….
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// await asks a URL until it answers with 200 and that text: await URL TEXT.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await URL TEXT")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		body, err := ask(ctx, args[0])
+		if err == nil {
+			if !strings.Contains(body, args[1]) {
+				ts.Fatalf("%s answers %q, without %q", args[0], body, args[1])
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("%s: %v", args[0], err)
+		case <-again.C:
+		}
+	}
+}
+
+func ask(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = errors.New(answer.Status)
+	}
+	return string(body), err
+}
+
+// freePort is a port of loopback that nobody listens on, nor on the two behind it.
+func freePort(t *testing.T) (string, error) {
+	for range 20 {
+		first, err := listen(t, 0)
+		if err != nil {
+			return "", err
+		}
+		port := first.Addr().(*net.TCPAddr).Port
+		taken := first.Close()
+		for _, next := range []int{port + 1, port + 2} {
+			l, err := listen(t, next)
+			if err == nil {
+				err = l.Close()
+			}
+			taken = errors.Join(taken, err)
+		}
+		if taken == nil {
+			return strconv.Itoa(port), nil
+		}
+	}
+	return "", errors.New("no three free ports in a row")
+}
+
+func listen(t *testing.T, port int) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+}
+
+// A node that does not stop by itself is given up after a while.
+func TestBounded(t *testing.T) {
+	failed := errors.New("listen: address in use")
+	tests := []struct {
+		name string
+		work func(context.Context) error
+		want string
+	}{
+		{"fails before it is told to stop", func(context.Context) error { return failed }, failed.Error()},
+		{"stops when told to", func(ctx context.Context) error { <-ctx.Done(); return nil }, ""},
+		{"fails while it stops", func(ctx context.Context) error { <-ctx.Done(); return failed }, failed.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			defer cancel()
+			err := bounded(ctx, time.Minute, tt.work)
+			if got := text(err); got != tt.want {
+				t.Errorf("bounded: %q, want %q", got, tt.want)
+			}
+		})
+	}
+	t.Run("never stops", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		release := make(chan struct{})
+		defer close(release)
+		err := bounded(ctx, time.Millisecond, func(context.Context) error { <-release; return nil })
+		if got := text(err); got != "did not stop within 1ms" {
+			t.Errorf("bounded: %q", got)
+		}
+	})
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
