@@ -1,0 +1,177 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/login"
+	"github.com/bongsu/bongsu/broker/negative"
+	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/broker/store/sqlstore"
+	"github.com/bongsu/bongsu/broker/token"
+	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/keys"
+	"github.com/bongsu/bongsu/keys/seal"
+	"github.com/bongsu/bongsu/providers"
+)
+
+// Options is what the configuration file does not say.
+type Options struct {
+	Logger *slog.Logger     // default: discards
+	Now    func() time.Time // default time.Now
+	// Dev opens what only a loopback broker may have: any loopback host, and
+	// pages that tell developers what was wrong.
+	Dev bool
+	// Clients loosens what is asked of clients; only dev and tests do.
+	Clients []client.Option
+	// OnEvent and OnStep see every audit event and every step of every leg;
+	// they must not block. Either may be nil.
+	OnEvent func(audit.Event)
+	OnStep  func(login.Observation)
+}
+
+// Broker is one node, as a value: [New] builds it, [Broker.Run] serves until its
+// context ends, [Broker.Close] releases what New opened.
+type Broker struct {
+	config  *config.Config
+	options Options
+	logger  *slog.Logger
+
+	store     *sqlstore.Store
+	negative  *negative.Set
+	sealing   *seal.Ring
+	signing   *keys.Ring
+	clients   *client.Registry
+	providers []providers.Provider
+	accounts  *account.Directory
+	sessions  *session.Keeper
+	pages     *web.Pages
+	login     *login.Handler
+	logout    *session.Logout
+	token     *token.Endpoint
+	audit     *audit.Log
+
+	jar         cookie.Jar
+	discovery   token.Document
+	metrics     *metrics
+	crossOrigin *http.CrossOriginProtection
+	needsProxy  bool
+
+	cleanups []cleanup // last in, first out
+	closing  sync.Once
+}
+
+// cleanup releases one thing that New opened.
+type cleanup struct {
+	name string
+	do   func() error
+}
+
+// New builds a node: it opens the store, the rings and the negative log, and
+// asks no provider and no peer anything (P10).
+func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	b := &Broker{
+		config: cfg, options: o, logger: o.Logger,
+		jar: cookie.NewJar(cfg.Issuer), metrics: newMetrics(),
+		crossOrigin: http.NewCrossOriginProtection(),
+		needsProxy:  cfg.TLS == nil && len(cfg.TrustedProxies) > 0,
+	}
+	for _, build := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"open store", b.openStore},
+		{"open rings", b.openRings},
+		{"open negative log", b.openNegative},
+		{"read clients", b.readClients},
+		{"build providers", b.buildProviders},
+		{"build leaves", b.buildLeaves},
+		{"build walk", b.buildWalk},
+	} {
+		if err := build.do(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", build.name, err), b.Close())
+		}
+	}
+	return b, nil
+}
+
+// Close releases what New opened, in reverse order. It may be called twice.
+func (b *Broker) Close() error {
+	var failed error
+	b.closing.Do(func() {
+		for _, c := range slices.Backward(b.cleanups) {
+			if err := c.do(); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
+			}
+		}
+	})
+	return failed
+}
+
+func (b *Broker) onClose(name string, do func() error) {
+	b.cleanups = append(b.cleanups, cleanup{name, do})
+}
+
+// Accounts gives operators' tools and dev the account verbs of the store.
+func (b *Broker) Accounts() store.Accounts { return b.store }
+
+// Negative gives operators' tools and tests the set of negative facts.
+func (b *Broker) Negative() *negative.Set { return b.negative }
+
+// Handler is the public listener's handler.
+func (b *Broker) Handler() http.Handler { return b.gate(b.mux(b.routes())) }
+
+// AdminHandler is the admin listener's handler.
+func (b *Broker) AdminHandler() http.Handler { return b.mux(b.adminRoutes()) }
+
+// jwks is the key set as a prepared document.
+func (b *Broker) jwks() token.Document {
+	document := b.signing.JWKS()
+	return token.Document{Body: document.Body, ETag: document.ETag}
+}
+
+// Observe implements [login.Observer].
+func (b *Broker) Observe(_ context.Context, o login.Observation) {
+	b.metrics.step(o.Provider, string(o.Step), string(o.Outcome))
+	if b.options.OnStep != nil {
+		b.options.OnStep(o)
+	}
+}
+
+// secret returns a random secret of the deployment, made once and kept wrapped
+// in the store under name.
+func (b *Broker) secret(ctx context.Context, name string) ([]byte, error) {
+	fresh := make([]byte, 32)
+	if _, err := io.ReadFull(rand.Reader, fresh); err != nil {
+		return nil, fmt.Errorf("read randomness: %w", err)
+	}
+	wrapped, err := b.config.ClusterKey.Wrap("secret "+name, fresh)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := b.store.EnsureSecret(ctx, name, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return b.config.ClusterKey.Unwrap("secret "+name, kept)
+}

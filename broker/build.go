@@ -1,0 +1,171 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/login"
+	"github.com/bongsu/bongsu/broker/negative"
+	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/broker/store/sqlstore"
+	"github.com/bongsu/bongsu/broker/token"
+	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/keys"
+	"github.com/bongsu/bongsu/keys/seal"
+	"github.com/bongsu/bongsu/providers/catalog"
+	"github.com/bongsu/bongsu/providers/fetch"
+)
+
+func (b *Broker) openStore(ctx context.Context) error {
+	opened, err := sqlstore.Open(ctx, sqlstore.Options{
+		Driver: b.config.Store.Driver, Path: b.config.Store.Path,
+		Writer: b.config.Store.Writer, Reader: b.config.Store.Reader, Logger: b.logger, Now: b.options.Now,
+	})
+	if err != nil {
+		return err
+	}
+	b.store = opened
+	b.onClose("close store", opened.Close)
+	return nil
+}
+
+func (b *Broker) openRings(ctx context.Context) error {
+	var err error
+	b.sealing, err = seal.Open(ctx, seal.Options{
+		Store: b.store, Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
+		// What lives longest under the ring is a session; a day more covers
+		// the day its key went on sealing.
+		OpensFor: b.config.Sessions.Lifetime + 48*time.Hour,
+	})
+	if err != nil {
+		return fmt.Errorf("sealing ring: %w", err)
+	}
+	b.signing, err = keys.Open(ctx, keys.Options{
+		Issuer: b.config.Issuer.String(), Site: b.config.Site, Algorithms: b.config.Keys.Algorithms,
+		Store: b.store, Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
+		ActiveFor: b.config.Keys.ActiveFor, RetireFor: b.config.Keys.RetireFor, Logger: b.logger, Now: b.options.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("signing ring: %w", err)
+	}
+	return nil
+}
+
+func (b *Broker) openNegative(ctx context.Context) error {
+	var path string
+	if b.config.DataDir != "" {
+		path = filepath.Join(b.config.DataDir, "negative.log")
+	}
+	set, err := negative.Open(ctx, negative.Options{
+		Path: path, Store: b.store, Logger: b.logger, Now: b.options.Now,
+		OnFact: func(f store.Fact) {
+			if f.Kind == store.KeyWithdrawn && !f.Lifted {
+				b.signing.Withdraw(f.ID)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	b.negative = set
+	b.onClose("close negative log", set.Close)
+	return nil
+}
+
+func (b *Broker) readClients(context.Context) error {
+	registry, err := client.NewRegistry(b.config.Clients, b.options.Clients...)
+	if err != nil {
+		return err
+	}
+	b.clients = registry
+	return nil
+}
+
+func (b *Broker) buildProviders(context.Context) error {
+	outgoing := fetch.New(fetch.Options{Allow: b.config.Outbound.Allow, AllowHTTP: b.config.Outbound.AllowHTTP})
+	for _, p := range b.config.Providers {
+		built, err := catalog.New(catalogOptions(p, outgoing, b))
+		if err != nil {
+			return fmt.Errorf("provider %s: %w", p.ID, err)
+		}
+		b.providers = append(b.providers, built)
+	}
+	if len(b.providers) == 0 {
+		return errors.New("no provider is configured: nobody could log in")
+	}
+	return nil
+}
+
+func catalogOptions(p config.Provider, outgoing *fetch.Client, b *Broker) catalog.Options {
+	return catalog.Options{
+		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
+		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout,
+		Reauth: p.Reauth, TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey,
+		Fetch: outgoing, Logger: b.logger, Now: b.options.Now,
+	}
+}
+
+func (b *Broker) buildLeaves(ctx context.Context) error {
+	salt, err := b.secret(ctx, "subject salt")
+	if err != nil {
+		return fmt.Errorf("subject salt: %w", err)
+	}
+	auditKey, err := b.secret(ctx, "audit key")
+	if err != nil {
+		return fmt.Errorf("audit key: %w", err)
+	}
+	b.audit = audit.New(b.logger, auditKey, b.options.OnEvent)
+	b.accounts, err = account.New(account.Options{
+		Records: b.store, Negatives: b.negative, Salt: salt, Rand: rand.Reader, Now: b.options.Now,
+	})
+	if err != nil {
+		return err
+	}
+	b.sessions, err = session.New(session.Options{
+		Jar: b.jar, Seal: b.sealing, Negatives: b.negative,
+		Idle: b.config.Sessions.Idle, Lifetime: b.config.Sessions.Lifetime, Now: b.options.Now,
+	})
+	if err != nil {
+		return err
+	}
+	b.pages, err = web.New(web.Options{Dev: b.options.Dev})
+	if err != nil {
+		return err
+	}
+	b.discovery, err = token.Discovery(b.config.Issuer.String(), b.config.Keys.Algorithms)
+	return err
+}
+
+func (b *Broker) buildWalk(context.Context) error {
+	var err error
+	b.login, err = login.New(login.Options{
+		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.providers,
+		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
+		Pages: b.pages, Frame: b.frame, Observer: b, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
+		Dev: b.options.Dev,
+	})
+	if err != nil {
+		return err
+	}
+	b.logout = &session.Logout{
+		Sessions: b.sessions, Clients: b.clients, Keys: b.signing, Tags: b.sealing,
+		Pages: b.pages, Audit: b.audit, Path: "/logout", Confirm: "/logout/confirm",
+		Frame: func(r *http.Request, c *client.Client) web.Frame { return b.frame(r, c, "") },
+	}
+	b.token, err = token.New(token.Options{
+		Issuer: b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
+		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
+		WayClaim: b.options.Dev,
+	})
+	return err
+}

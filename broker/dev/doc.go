@@ -1,0 +1,15 @@
+// Package dev runs everything on one machine with nothing installed and
+// nothing kept: a broker, the simulated providers behind it, a website in front
+// of it, and a switchboard that breaks the providers.
+//
+//	port N      the issuer      http://localhost:N
+//	port N+1    demo website    http://localhost:N+1      package demo
+//	port N+2    switchboard     http://localhost:N+2      package switchboard
+//	            providers       http://127.0.0.1:N+2/{id} package fakeidp, another site to the browser
+//
+// It composes what others built and decides only what dev mode is: loopback
+// alone (package loopback), clients whose secrets everybody knows, redirect
+// URIs that any port may have, people with accounts. None of it is reachable
+// from a configuration file. [Run] is the command; an [Instance] is the same as
+// a value, for tests.
+package dev

@@ -1,0 +1,155 @@
+package switchboard
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bongsu/bongsu/broker/dev/look"
+	"github.com/bongsu/bongsu/providers/fakeidp"
+)
+
+// words are what the board says in one language.
+type words struct {
+	Title, Badge, Lead, OpenDemo, Issuer, Demo, Language string
+	Providers, HealAll, NoFault, Set, On, Off, Faulty    string
+	Label                                                string // %s is the provider
+	Events, Live, Nothing, Copy, Copied                  string
+
+	faults map[fakeidp.Fault]string // where missing, the fault's own English title
+	kinds  map[Kind]phrase
+}
+
+// phrase is how an event is told: the title in bold, where it matters, and
+// what follows. %s in either is the provider.
+type phrase struct {
+	title string
+	text  string
+}
+
+var catalogue = map[string]words{"ko": korean, "en": english, "ja": japanese}
+
+var korean = words{
+	Title: "배전반", Badge: "아무것도 남기지 않아요", Lead: "로그인 하나를 고장 내고 데모 사이트에서 로그인해 보세요.",
+	OpenDemo: "데모 사이트 열기", Issuer: "발급자", Demo: "데모", Language: "언어",
+	Providers: "로그인 제공자", HealAll: "모두 고치기", NoFault: "고장 없음", Set: "적용", On: "켜짐", Off: "꺼짐", Faulty: "고장",
+	Label:  "%s 고장 종류",
+	Events: "일어난 일", Live: "실시간", Nothing: "아직 아무 일도 없어요", Copy: "복사", Copied: "복사했어요",
+	faults: map[fakeidp.Fault]string{
+		fakeidp.Dark:         "아무 응답이 없어요",
+		fakeidp.Slow:         "모든 응답이 8초 늦어요",
+		fakeidp.Error:        "로그인 화면만 되고 나머지는 오류예요",
+		fakeidp.Denied:       "취소한 것으로 돌아와요",
+		fakeidp.BadSignature: "ID 토큰 서명이 가짜예요",
+	},
+	kinds: map[Kind]phrase{
+		Ready:           {"준비됐어요", ""},
+		FaultSet:        {"%s 고장 냄", ""},
+		FaultCleared:    {"%s 고침", ""},
+		PageShown:       {"", "%s 로그인 화면을 열었어요"},
+		PersonDeclined:  {"", "%s 로그인을 취소했어요"},
+		StepFailed:      {"", "%s 단계 실패"},
+		LegFailed:       {"메뉴로 돌아옴", "%s 로그인이 끝나지 않았어요"},
+		AccountOpened:   {"새 계정", "%s"},
+		LoginCompleted:  {"로그인 끝", "%s"},
+		LoginRefused:    {"로그인 거절", ""},
+		SamePerson:      {"같은 사람", "데모 사이트가 받은 sub이 지난번과 같아요"},
+		AnotherPerson:   {"다른 사람", "데모 사이트가 받은 sub이 지난번과 달라요"},
+		SessionEnded:    {"로그아웃", ""},
+		CodeReplayed:    {"코드 재사용", "그 코드로 받은 것을 거뒀어요"},
+		CodeMisused:     {"코드 오용", ""},
+		ClientRefused:   {"클라이언트 거절", ""},
+		CallbackRefused: {"콜백 거절", ""},
+	},
+}
+
+var english = words{
+	Title: "Switchboard", Badge: "nothing is kept", Lead: "Break a provider, then sign in at the demo website and see what happens.",
+	OpenDemo: "Open the demo website", Issuer: "issuer", Demo: "demo", Language: "Language",
+	Providers: "Providers", HealAll: "Heal all", NoFault: "No fault", Set: "Set", On: "On", Off: "Off", Faulty: "Faulty",
+	Label:  "Fault of %s",
+	Events: "Events", Live: "Live", Nothing: "Nothing has happened yet", Copy: "Copy", Copied: "Copied",
+	kinds: map[Kind]phrase{
+		Ready:           {"Ready", ""},
+		FaultSet:        {"%s broken", ""},
+		FaultCleared:    {"%s healed", ""},
+		PageShown:       {"", "%s: login page opened"},
+		PersonDeclined:  {"", "%s: the person declined"},
+		StepFailed:      {"", "%s: step failed"},
+		LegFailed:       {"Back to the menu", "%s didn’t work"},
+		AccountOpened:   {"New account", "%s"},
+		LoginCompleted:  {"Login completed", "%s"},
+		LoginRefused:    {"Login refused", ""},
+		SamePerson:      {"Same person", "the demo website got the same sub as before"},
+		AnotherPerson:   {"Another person", "the demo website got another sub than before"},
+		SessionEnded:    {"Signed out", ""},
+		CodeReplayed:    {"Code replayed", "what it gave is revoked"},
+		CodeMisused:     {"Code misused", ""},
+		ClientRefused:   {"Client refused", ""},
+		CallbackRefused: {"Callback refused", ""},
+	},
+}
+
+var japanese = words{
+	Title: "配電盤", Badge: "何も残しません", Lead: "ログイン先をひとつ故障させて、デモサイトでログインしてみてください。",
+	OpenDemo: "デモサイトを開く", Issuer: "発行者", Demo: "デモ", Language: "言語",
+	Providers: "ログイン先", HealAll: "すべて直す", NoFault: "故障なし", Set: "適用", On: "オン", Off: "オフ", Faulty: "故障",
+	Label:  "%sの故障の種類",
+	Events: "できごと", Live: "ライブ", Nothing: "まだ何も起きていません", Copy: "コピー", Copied: "コピーしました",
+	faults: map[fakeidp.Fault]string{
+		fakeidp.Dark:         "まったく応答しません",
+		fakeidp.Slow:         "すべての応答が8秒遅れます",
+		fakeidp.Error:        "ログイン画面だけ動き、あとはエラーになります",
+		fakeidp.Denied:       "キャンセルしたことになって戻ります",
+		fakeidp.BadSignature: "IDトークンの署名が偽物です",
+	},
+	kinds: map[Kind]phrase{
+		Ready:           {"準備完了", ""},
+		FaultSet:        {"%sを故障に", ""},
+		FaultCleared:    {"%sを復旧", ""},
+		PageShown:       {"", "%sのログイン画面を開きました"},
+		PersonDeclined:  {"", "%sログインをキャンセルしました"},
+		StepFailed:      {"", "%sで失敗した段階"},
+		LegFailed:       {"メニューに戻りました", "%sログインが完了しませんでした"},
+		AccountOpened:   {"新しいアカウント", "%s"},
+		LoginCompleted:  {"ログイン完了", "%s"},
+		LoginRefused:    {"ログイン拒否", ""},
+		SamePerson:      {"同じ人", "デモサイトが受け取った sub は前回と同じです"},
+		AnotherPerson:   {"別の人", "デモサイトが受け取った sub は前回と違います"},
+		SessionEnded:    {"ログアウト", ""},
+		CodeReplayed:    {"コードの再使用", "そのコードで渡したものを取り消しました"},
+		CodeMisused:     {"コードの誤用", ""},
+		ClientRefused:   {"クライアント拒否", ""},
+		CallbackRefused: {"コールバック拒否", ""},
+	},
+}
+
+func (t words) label(provider string) string { return fmt.Sprintf(t.Label, provider) }
+
+func (t words) about(k fakeidp.Kind) string {
+	if text, ok := t.faults[k.Name]; ok {
+		return text
+	}
+	return k.Title
+}
+
+// tell words an event: a title, which may be empty, and what follows it.
+func (t words) tell(lang string, e Event) (title, text string) {
+	p, ok := t.kinds[e.Kind]
+	if !ok {
+		p.title = string(e.Kind)
+	}
+	name := ""
+	if e.Provider != "" {
+		name = look.Way(lang, e.Provider)
+	}
+	title = fill(p.title, name)
+	var parts []string
+	for _, part := range []string{e.Client, fill(p.text, name), e.Detail} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return title, strings.Join(parts, " · ")
+}
+
+func fill(text, name string) string { return strings.ReplaceAll(text, "%s", name) }

@@ -1,0 +1,70 @@
+package broker
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Bounds of every listener: what a stranger may make us hold, and for how long.
+const (
+	maxHeaderBytes = 16 << 10
+	maxURLBytes    = 8 << 10
+)
+
+// gate stands before all routes: it turns away requests for another host
+// (421), over-long ones (414), and ones that did not come over TLS where TLS
+// ends at a proxy (403). Nothing of ours is ever built from a request's host.
+func (b *Broker) gate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !b.hostAllowed(r.Host):
+			http.Error(w, "This is another host's address.", http.StatusMisdirectedRequest)
+		case len(r.RequestURI) > maxURLBytes:
+			http.Error(w, "The address is too long.", http.StatusRequestURITooLong)
+		case b.needsProxy && !b.throughProxy(r):
+			http.Error(w, "Plain HTTP is served to the trusted proxies alone.", http.StatusForbidden)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// hostAllowed reports whether host is the issuer's; dev accepts any loopback
+// host, whatever it is called.
+func (b *Broker) hostAllowed(host string) bool {
+	if strings.EqualFold(host, b.config.Issuer.Host) {
+		return true
+	}
+	return b.options.Dev && loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	name = strings.Trim(name, "[]")
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.IsLoopback()
+}
+
+// throughProxy reports whether a trusted proxy says that it took the request
+// over TLS.
+func (b *Broker) throughProxy(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap()
+	for _, prefix := range b.config.TrustedProxies {
+		if prefix.Contains(addr) {
+			return r.Header.Get("X-Forwarded-Proto") == "https"
+		}
+	}
+	return false
+}

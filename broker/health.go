@@ -1,0 +1,30 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// livez answers while the process runs.
+func (b *Broker) livez(w http.ResponseWriter, _ *http.Request) error { return okay(w) }
+
+// readyz answers whether a login could succeed here: keys are loaded, or New
+// had failed, and the store takes writes. It never asks a provider or a peer.
+func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if err := b.store.Ping(ctx); err != nil {
+		return err
+	}
+	return okay(w)
+}
+
+func okay(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", "no-store")
+	if _, err := fmt.Fprintln(w, "ok"); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package broker
+
+import (
+	"net/http"
+
+	"github.com/bongsu/bongsu/broker/token"
+)
+
+// class says whom a route answers: how its errors look and which guards stand
+// in front.
+type class uint8
+
+const (
+	page      class = iota // people: errors are pages
+	form                   // our own forms: same origin only; errors are pages
+	elsewhere              // a POST from another site: reads no cookie; errors are pages
+	machine                // websites' servers and scripts: errors are JSON
+	document               // prepared public documents
+	admin                  // the admin listener only
+)
+
+// route is one line of the table.
+type route struct {
+	pattern string // method and path, as net/http's ServeMux takes it
+	class   class
+	handle  func(http.ResponseWriter, *http.Request) error
+}
+
+// routes is every path of the public listener: a security review starts here.
+func (b *Broker) routes() []route {
+	discovery := token.ServeDocument(func() token.Document { return b.discovery })
+	jwks := token.ServeDocument(b.jwks)
+	return []route{
+		{"GET /authorize", page, b.login.Authorize},
+		{"POST /authorize", elsewhere, b.login.AuthorizePosted},
+		{"GET /callback/{provider}", page, b.login.Callback},
+		{"POST /callback/{provider}", elsewhere, b.login.CallbackPosted},
+		{"GET /login/{id}", page, b.login.Page},
+		{"GET /login/{id}/menu", page, b.login.Menu},
+		{"GET /login/{id}/go/{way}", page, b.login.Go},
+		{"POST /login/{id}/new-account", form, b.login.NewAccount},
+		{"POST /login/{id}/cancel", form, b.login.Cancel},
+
+		{"GET /logout", page, b.logout.Start},
+		{"POST /logout", elsewhere, b.logout.Posted},
+		{"POST /logout/confirm", form, b.logout.Confirmed},
+		{"GET /account", page, b.accountPage},
+		{"GET /{$}", page, b.home},
+
+		{"POST /token", machine, b.token.Token},
+		{"OPTIONS /token", machine, b.preflight},
+		{"GET /userinfo", machine, b.token.Userinfo},
+		{"POST /userinfo", machine, b.token.Userinfo},
+		{"OPTIONS /userinfo", machine, b.preflight},
+
+		{"GET /.well-known/openid-configuration", document, discovery},
+		{"GET /.well-known/oauth-authorization-server", document, discovery},
+		{"GET /jwks", document, jwks},
+		{"GET /assets/", document, plain(b.pages.Assets())},
+	}
+}
+
+// adminRoutes is every path of the admin listener. None of them asks a
+// provider or a peer anything (P10).
+func (b *Broker) adminRoutes() []route {
+	return []route{
+		{"GET /livez", admin, b.livez},
+		{"GET /readyz", admin, b.readyz},
+		{"GET /metrics", admin, plain(b.metrics.handler())},
+	}
+}
+
+// plain takes a handler that cannot fail.
+func plain(h http.Handler) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
