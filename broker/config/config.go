@@ -90,9 +90,12 @@ type Outbound struct {
 	AllowHTTP bool           // plain http to loopback; dev and tests
 }
 
-// Languages is what pages speak when nobody says.
+// Languages is what pages speak when nobody says, and what the language decides.
 type Languages struct {
-	Default string // "ko", "en" or "ja"
+	// OrderWays puts the ways to log in into the order usual in the person's
+	// language, for clients that name none; else they stand as configured.
+	OrderWays bool
+	Default   string // "ko", "en" or "ja"
 }
 
 // Log says how much is logged.

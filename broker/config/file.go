@@ -116,7 +116,8 @@ type fileOutbound struct {
 }
 
 type fileLanguages struct {
-	Default string `yaml:"default"`
+	OrderWays bool   `yaml:"order_ways"`
+	Default   string `yaml:"default"`
 }
 
 type fileLog struct {

@@ -124,12 +124,14 @@ func loadCatalogues() (map[string]*catalogue, error) {
 }
 
 func compileAll(bundle *i18n.Bundle, keys map[string][]string) (map[string]*catalogue, error) {
-	catalogues := make(map[string]*catalogue, len(languages))
 	for _, lang := range languages {
 		if !slices.Equal(keys[lang], keys[languages[0]]) {
 			return nil, fmt.Errorf("web: catalogues %s and %s have different keys: %v", languages[0], lang,
 				difference(keys[languages[0]], keys[lang]))
 		}
+	}
+	catalogues := make(map[string]*catalogue, len(languages))
+	for _, lang := range languages {
 		c, err := compile(i18n.NewLocalizer(bundle, lang), keys[lang])
 		if err != nil {
 			return nil, fmt.Errorf("catalogue %s: %w", lang, err)
@@ -160,6 +162,9 @@ func checkKeys(data []byte) error {
 		if err := decoder.Decode(&value); err != nil {
 			return fmt.Errorf("read keys: %w", err)
 		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return fmt.Errorf("read keys: %w", err)
 	}
 	return nil
 }

@@ -11,5 +11,6 @@
 // its style sheet and drawings inside, and one cached script that copies the
 // support code, notices a lost connection and reloads a page that the browser
 // kept in memory. Pages are not compressed here: they hold anti-forgery values
-// beside names that others chose, and they fit the first round trip as they are.
+// beside names that others chose, and the usual ones fit the first round trip as
+// they are.
 package web

@@ -38,26 +38,21 @@ func Language(uiLocales []string, saved, acceptLanguage, clientDefault string) s
 	return languages[0]
 }
 
-// fromTags takes the first of the tags that leads to a language of ours: the
-// person ordered them, so a distant first choice beats an exact second.
-func fromTags(tags []string) (string, bool) {
+func fromTags(codes []string) (string, bool) {
+	tags := make([]language.Tag, 0, 1)
 	read := 0
-	for _, text := range tags {
-		if read += len(text); read > maxPreferences {
-			return "", false
+	for _, code := range codes {
+		if read += len(code); read > maxPreferences {
+			break
 		}
-		if isLanguage(text) {
-			return text, true
+		if len(tags) == 0 && isLanguage(code) {
+			return code, true
 		}
-		tag, err := language.Parse(text)
-		if err != nil {
-			continue
-		}
-		if lang, ok := match(tag); ok {
-			return lang, true
+		if tag, err := language.Parse(code); err == nil {
+			tags = append(tags, tag)
 		}
 	}
-	return "", false
+	return match(tags)
 }
 
 func fromHeader(header string) (string, bool) {
@@ -72,20 +67,27 @@ func fromHeader(header string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	for _, tag := range tags {
-		if lang, ok := match(tag); ok {
-			return lang, true
-		}
-	}
-	return "", false
+	return match(tags)
 }
 
-func match(tag language.Tag) (string, bool) {
-	_, index, confidence := matcher.Match(tag)
-	if confidence == language.No {
-		return "", false
+// match takes the first of the tags that is a language of ours; if none is, the
+// first whose readers are known to read one of ours as well. One tag at a time:
+// the person ordered them, so a variant named first beats an exact second.
+func match(tags []language.Tag) (string, bool) {
+	var near string
+	for _, tag := range tags {
+		_, index, confidence := matcher.Match(tag)
+		if confidence == language.No {
+			continue
+		}
+		if base, _ := tag.Base(); base.String() == languages[index] {
+			return languages[index], true
+		}
+		if near == "" {
+			near = languages[index]
+		}
 	}
-	return languages[index], true
+	return near, near != ""
 }
 
 func isLanguage(code string) bool {

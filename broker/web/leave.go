@@ -14,7 +14,7 @@ const fieldStepToken = "step_token"
 type field struct{ Name, Value string }
 
 type logoutPage struct {
-	page
+	Page page
 
 	Lead     []string
 	Action   string
@@ -26,7 +26,7 @@ func (Logout) template() string { return "logout" }
 
 func (l Logout) model(s *scene) (any, error) {
 	p := &logoutPage{
-		page:     s.page(s.text("logout.title")),
+		Page:     s.page(s.text("logout.title")),
 		Lead:     s.lines("logout.lead"),
 		Action:   link(l.Action),
 		StayHref: link(l.StayHref),
@@ -43,7 +43,7 @@ func (l Logout) model(s *scene) (any, error) {
 }
 
 type loggedOutPage struct {
-	page
+	Page page
 
 	Home string
 	Back string
@@ -53,14 +53,14 @@ func (LoggedOut) template() string { return "logged_out" }
 
 func (l LoggedOut) model(s *scene) (any, error) {
 	return &loggedOutPage{
-		page: s.page(s.text("logged_out.title")),
+		Page: s.page(s.text("logged_out.title")),
 		Home: link(s.frame.Client.Home),
 		Back: s.sayOr("back.to", "back.any"),
 	}, nil
 }
 
 type terminalPage struct {
-	page
+	Page page
 
 	Href template.HTMLAttr
 }
@@ -72,16 +72,16 @@ func (t Terminal) model(s *scene) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lead back: %w", err)
 	}
-	p := &terminalPage{page: s.page(s.sayOr("terminal.title", "terminal.title_any")), Href: href}
-	p.Refresh = refresh
+	p := &terminalPage{Page: s.page(s.sayOr("terminal.title", "terminal.title_any")), Href: href}
+	p.Page.Refresh = refresh
 	// The answer to a POST: nothing may load it again.
-	p.Script = false
-	p.Languages = nil
+	p.Page.Script = false
+	p.Page.Languages = nil
 	return p, nil
 }
 
 type accountPage struct {
-	page
+	Page page
 
 	Person     string
 	Email      string
@@ -100,12 +100,12 @@ func (Account) template() string { return "account" }
 
 func (a Account) model(s *scene) (any, error) {
 	p := &accountPage{
-		page:       s.page(s.text("account.title")),
+		Page:       s.page(s.text("account.title")),
 		Person:     clean(a.Name),
 		Email:      clean(a.Email),
 		LogoutHref: link(a.LogoutHref),
 	}
-	p.Wide = true
+	p.Page.Wide = true
 	for _, w := range a.Ways {
 		words := s.name(w)
 		row := accountWay{Glyph: words.glyph, Name: words.name}

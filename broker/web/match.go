@@ -6,7 +6,7 @@ import (
 )
 
 type matchPage struct {
-	page
+	Page page
 
 	Lead         string
 	Glyph        template.HTML
@@ -22,7 +22,7 @@ func (Match) template() string { return "match" }
 func (m Match) model(s *scene) (any, error) {
 	words := s.name(m.Way)
 	p := &matchPage{
-		page:         s.lasting(s.say("match.title", &values{varWay: words.name}), m.CancelAction, m.StepToken),
+		Page:         s.lasting(s.say("match.title", &values{varWay: words.name}), m.CancelAction, m.StepToken),
 		Lead:         s.text("match.lead_any"),
 		Glyph:        words.glyph,
 		Proven:       clean(m.Proven),

@@ -18,7 +18,7 @@ type button struct {
 }
 
 type menuPage struct {
-	page
+	Page page
 
 	Lead    string
 	Notice  *notice
@@ -42,11 +42,11 @@ func (m Menu) model(s *scene) (any, error) {
 	if m.template() == "nothing" {
 		heading = "nothing.title"
 	}
-	p := &menuPage{page: s.lasting(s.text(heading), m.CancelAction, m.StepToken)}
+	p := &menuPage{Page: s.lasting(s.text(heading), m.CancelAction, m.StepToken)}
 	m.sortWays(s, p)
 	if m.template() == "nothing" {
 		p.Lead = s.sayOr("nothing.lead", "nothing.lead_any")
-		p.Back, p.CancelButton = s.sayOr("back.to", "back.any"), true
+		p.Back, p.Page.CancelButton = s.sayOr("back.to", "back.any"), true
 		if m.Notice != nil {
 			p.Checked = s.checked(m.Notice.Checked)
 		}

@@ -71,8 +71,14 @@ func New(options Options) (*Pages, error) {
 func (p *Pages) warm() error {
 	for _, lang := range languages {
 		for _, view := range []View{
-			Menu{Ways: []Way{{}}}, Menu{}, Match{}, Problem{}, Logout{}, LoggedOut{},
-			Terminal{Href: "https://localhost/"}, Account{},
+			Menu{Ways: []Way{{}}},
+			Menu{},
+			Match{},
+			Problem{},
+			Logout{},
+			LoggedOut{},
+			Terminal{Href: "https://localhost/"},
+			Account{},
 		} {
 			if err := p.draw(io.Discard, lang, view); err != nil {
 				return fmt.Errorf("page %s in %s: %w", view.template(), lang, err)
@@ -91,7 +97,7 @@ const maxKept = 64 << 10
 // that must not lead there) nothing was written and the caller can answer
 // something else.
 func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
-	buffer := p.buffers.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
+	buffer := p.buffers.Get().(*bytes.Buffer) // the pool holds nothing else
 	defer func() {
 		if buffer.Cap() <= maxKept {
 			buffer.Reset()
@@ -109,8 +115,8 @@ func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
 	header := w.Header()
 	p.headers.set(header, lang)
 	header.Set("Content-Length", strconv.Itoa(buffer.Len()))
-	if problem, ok := view.(interface{ retryAfter() int }); ok && problem.retryAfter() > 0 {
-		header.Set("Retry-After", strconv.Itoa(problem.retryAfter()))
+	if seconds := view.retryAfter(); seconds > 0 {
+		header.Set("Retry-After", strconv.Itoa(seconds))
 	}
 	w.WriteHeader(status)
 	if _, err := w.Write(buffer.Bytes()); err != nil {

@@ -3,7 +3,7 @@ package web
 import "strconv"
 
 type problemPage struct {
-	page
+	Page page
 
 	Icon    string
 	Lead    []string
@@ -45,7 +45,7 @@ func (p Problem) model(s *scene) (any, error) {
 		kind, form = ProblemInternal, problems[ProblemInternal]
 	}
 	m := &problemPage{
-		page:    s.page(s.text(string(kind) + ".title")),
+		Page:    s.page(s.text(string(kind) + ".title")),
 		Icon:    form.icon,
 		Kind:    string(kind),
 		Lead:    s.lines(string(kind) + ".lead"),

@@ -106,8 +106,8 @@ func returning(address string) (refresh, href template.HTMLAttr, err error) {
 		return "", "", ErrHref
 	}
 	escaped := html.EscapeString(address)
-	refresh = template.HTMLAttr(`content="0;url=` + escaped + `"`) //nolint:gosec // checked and escaped above
-	href = template.HTMLAttr(`href="` + escaped + `"`)             //nolint:gosec // checked and escaped above
+	refresh = template.HTMLAttr(`content="0;url=` + escaped + `"`) // checked and escaped above
+	href = template.HTMLAttr(`href="` + escaped + `"`)             // checked and escaped above
 	return refresh, href, nil
 }
 
@@ -116,12 +116,12 @@ func returning(address string) (refresh, href template.HTMLAttr, err error) {
 // else leaves the neutral mark.
 func logo(address string) template.URL {
 	if isLocal(address) || strings.HasPrefix(address, "https://") && isWeb(address) {
-		return template.URL(address) //nolint:gosec // no scheme but https
+		return template.URL(address) // no scheme but https
 	}
 	for _, kind := range []string{"png", "jpeg", "webp", "gif", "svg+xml"} {
 		rest, ok := strings.CutPrefix(address, "data:image/"+kind+";base64,")
 		if ok && !strings.ContainsFunc(rest, notBase64) {
-			return template.URL(address) //nolint:gosec // an image in base64, which scripts cannot hide in
+			return template.URL(address) // an image in base64, which scripts cannot hide in
 		}
 	}
 	return ""

@@ -8,6 +8,7 @@ type View interface {
 	frame() Frame
 	template() string            // name of the template that draws it now
 	model(s *scene) (any, error) // what the template reads
+	retryAfter() int             // seconds; 0 sends no Retry-After
 }
 
 // Frame is what every page shows around its content.
@@ -27,6 +28,8 @@ type Frame struct {
 }
 
 func (f Frame) frame() Frame { return f }
+
+func (Frame) retryAfter() int { return 0 }
 
 // Client is the website as people know it.
 type Client struct {

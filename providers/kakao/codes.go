@@ -1,6 +1,8 @@
 package kakao
 
 import (
+	"net/http"
+
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/oauth2"
 )
@@ -49,8 +51,11 @@ var apiCodes = map[string]providers.Outcome{
 func classify(a oauth2.Answer) (providers.Outcome, string, bool) {
 	if a.Step == providers.StepUserinfo {
 		code := a.Document.ID("code")
-		outcome, ok := apiCodes[code]
-		return outcome, code, ok
+		outcome, known := apiCodes[code]
+		if !known {
+			outcome = providers.Unknown
+		}
+		return outcome, code, known || code != "" && a.Status < http.StatusInternalServerError
 	}
 	code := a.Document.Raw("error_code")
 	outcome, ok := authCodes[code]

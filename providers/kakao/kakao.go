@@ -1,6 +1,7 @@
 package kakao
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -75,12 +76,14 @@ func claims(d oauth2.Document, _ providers.Return, identity *providers.Identity)
 	identity.PhoneVerified = false
 }
 
+var errAPI = errors.New("the profile answers with an error")
+
 // profile takes what /v2/user/me knows. Its numeric id is the ID token's sub.
 func profile(d oauth2.Document, identity *providers.Identity) error {
 	switch id := d.ID("id"); {
 	case id == "":
 		if outcome, code, ok := classify(oauth2.Answer{Step: providers.StepUserinfo, Document: d}); ok {
-			return &providers.Error{Outcome: outcome, Code: code}
+			return &providers.Error{Outcome: outcome, Code: code, Err: errAPI}
 		}
 		return oauth2.Refuse(providers.Unknown, "the profile does not say whose it is")
 	case id != identity.Subject:

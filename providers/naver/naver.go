@@ -1,6 +1,8 @@
 package naver
 
 import (
+	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -47,6 +49,8 @@ func New(o oauth2.Options) (*oauth2.Provider, error) {
 	return oauth2.New(o, identify)
 }
 
+var errResult = errors.New("the profile answers with an error")
+
 func authorize(leg providers.Leg, query url.Values) {
 	if leg.Fresh || leg.MaxAge != nil {
 		query.Set("auth_type", "reauthenticate")
@@ -63,20 +67,25 @@ var resultCodes = map[string]providers.Outcome{
 	"500": providers.Down,
 }
 
+// classify reads the profile's result codes. What is wrong with a token that is
+// a moment old (024, 028) cannot be told.
 func classify(a oauth2.Answer) (providers.Outcome, string, bool) {
 	code := a.Document.ID("resultcode")
-	outcome, ok := resultCodes[code]
-	return outcome, code, ok && a.Step == providers.StepUserinfo
+	if a.Step != providers.StepUserinfo || code == "" {
+		return providers.Unknown, "", false
+	}
+	outcome, known := resultCodes[code]
+	if !known {
+		outcome = providers.Unknown
+	}
+	return outcome, code, known || a.Status < http.StatusInternalServerError
 }
 
 // identify reads {"resultcode":"00","message":"success","response":{"id":…}}.
 func identify(d oauth2.Document) (providers.Identity, error) {
 	if code := d.ID("resultcode"); code != "00" {
-		outcome, _, known := classify(oauth2.Answer{Step: providers.StepUserinfo, Document: d})
-		if !known {
-			outcome = providers.Unknown
-		}
-		return providers.Identity{}, &providers.Error{Outcome: outcome, Code: code}
+		outcome, code, _ := classify(oauth2.Answer{Step: providers.StepUserinfo, Document: d})
+		return providers.Identity{}, &providers.Error{Outcome: outcome, Code: code, Err: errResult}
 	}
 	person := d.Object("response")
 	found := providers.Identity{

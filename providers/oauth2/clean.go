@@ -65,11 +65,11 @@ func Email(address string) string {
 
 // Picture returns raw if it is an https URL that a page may show, else "".
 func Picture(raw string) string {
-	if len(raw) > 2048 {
+	if len(raw) > 2048 || !printable(raw) || strings.ContainsAny(raw, " \"<>\\^`{|}") {
 		return ""
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || !printable(raw) {
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return ""
 	}
 	return raw

@@ -152,8 +152,12 @@ func NewWire(o Options) (*Wire, error) {
 	profile := *o.Fetch.HTTP()
 	profile.Timeout = 0 // Observe bounds each step by the provider's own timeout
 	w := &Wire{
-		steps: Steps{Provider: o.Instance.ID, Timeout: o.Timeout, Now: o.Now},
-		o:     o, authorize: *authorize, query: authorize.Query(), profile: &profile}
+		o:         o,
+		steps:     Steps{Provider: o.Instance.ID, Timeout: o.Timeout, Now: o.Now},
+		authorize: *authorize,
+		query:     authorize.Query(),
+		profile:   &profile,
+	}
 	exchange := profile
 	exchange.Transport = judge{next: profile.Transport, wire: w}
 	w.exchange = &exchange

@@ -54,7 +54,7 @@ type op struct {
 	lastAuth                             string
 }
 
-func newOP(t *testing.T) *op {
+func newOP(t testing.TB) *op {
 	t.Helper()
 	k := testKeys()
 	o := &op{
@@ -224,15 +224,11 @@ func watched() (leg providers.Leg, seen func() []string) {
 	}
 }
 
-func returned(extra ...string) providers.Return {
-	params := url.Values{"code": {"code-1"}, "state": {testLeg().State}}
-	for i := 0; i < len(extra); i += 2 {
-		params.Add(extra[i], extra[i+1])
-	}
-	return providers.Return{Params: params}
+func returned() providers.Return {
+	return providers.Return{Params: url.Values{"code": {"code-1"}, "state": {testLeg().State}}}
 }
 
-func (o *op) options(t *testing.T) Options {
+func (o *op) options(t testing.TB) Options {
 	t.Helper()
 	client := fetch.New(fetch.Options{AllowHTTP: true})
 	t.Cleanup(client.Close)
@@ -253,7 +249,7 @@ func (o *op) options(t *testing.T) Options {
 }
 
 // provider returns a provider of o with configured endpoints.
-func (o *op) provider(t *testing.T, changes ...func(*Options)) *Provider {
+func (o *op) provider(t testing.TB, changes ...func(*Options)) *Provider {
 	t.Helper()
 	options := o.options(t)
 	for _, change := range changes {

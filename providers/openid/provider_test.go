@@ -35,10 +35,15 @@ func TestBegin(t *testing.T) {
 		}},
 		{"a fresh proof", nil, func(l *providers.Leg) { l.Fresh = true }, map[string]string{"prompt": "login"}},
 		{"a proof of some age", nil, func(l *providers.Leg) { l.MaxAge = &hour }, map[string]string{"max_age": "3600", "prompt": "-"}},
-		{"a fresh proof where it cannot be asked for", func(o *Options) { o.Instance.Reauth = providers.ReauthNone },
-			func(l *providers.Leg) { l.Fresh = true; l.MaxAge = &hour }, map[string]string{"prompt": "-", "max_age": "-"}},
-		{"a hint and languages", nil, func(l *providers.Leg) { l.LoginHint = "a+b@example.com"; l.Locales = []string{"ko", "en"} },
-			map[string]string{"login_hint": "a+b@example.com", "ui_locales": "ko en"}},
+		{
+			"a fresh proof where it cannot be asked for", func(o *Options) { o.Instance.Reauth = providers.ReauthNone },
+			func(l *providers.Leg) { l.Fresh = true; l.MaxAge = &hour },
+			map[string]string{"prompt": "-", "max_age": "-"},
+		},
+		{
+			"a hint and languages", nil, func(l *providers.Leg) { l.LoginHint = "a+b@example.com"; l.Locales = []string{"ko", "en"} },
+			map[string]string{"login_hint": "a+b@example.com", "ui_locales": "ko en"},
+		},
 		{"an answer by POST", func(o *Options) { o.Instance.FormPost = true }, nil, map[string]string{"response_mode": "form_post"}},
 		{"without PKCE", func(o *Options) { o.PKCE = false }, nil, map[string]string{"code_challenge": "-", "code_challenge_method": "-"}},
 	}

@@ -28,7 +28,7 @@ func (p *Provider) Run(ctx context.Context) {
 		now := p.o.Now()
 		if !p.o.Endpoints.complete() && !now.Before(due) {
 			if err := p.Discover(ctx); err != nil {
-				p.warn(ctx, "provider metadata refused or unreachable", err)
+				p.warn(ctx, "metadata", err)
 				due, wait = now.Add(wait), min(2*wait, retryLast)
 			} else {
 				due, wait = now.Add(metadataRefresh), retryFirst
@@ -36,7 +36,7 @@ func (p *Provider) Run(ctx context.Context) {
 		}
 		if m := p.known.Load(); m != nil {
 			if err := m.keys.refresh(ctx); err != nil {
-				p.warn(ctx, "provider keys unreachable", err)
+				p.warn(ctx, "keys", err)
 			}
 		}
 		pause := keyCheck
@@ -62,13 +62,16 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// warn says that what could not be read anew. What was good before stays, keys
+// for as long as [KeyLife].
 func (p *Provider) warn(ctx context.Context, what string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	p.o.Logger.WarnContext(ctx, what,
+	p.o.Logger.WarnContext(ctx, "provider not refreshed",
 		slog.String("provider", p.o.Instance.ID),
-		slog.Bool("last_good_kept", p.known.Load() != nil),
+		slog.String("what", what),
+		slog.Bool("discovered", p.known.Load() != nil),
 		slog.String("error", err.Error()))
 }
 

@@ -27,8 +27,10 @@ func TestClaims(t *testing.T) {
 		{"iss with a trailing slash", func(o *op) map[string]any { return map[string]any{"iss": o.URL + "/"} }, nil, providers.ErrUntrusted},
 		{"iss in upper case", func(o *op) map[string]any { return map[string]any{"iss": strings.ToUpper(o.URL)} }, nil, providers.ErrUntrusted},
 		{"no iss", func(*op) map[string]any { return map[string]any{"iss": nil} }, nil, providers.ErrUntrusted},
-		{"iss in a listed spelling", func(*op) map[string]any { return map[string]any{"iss": "accounts.example"} },
-			func(o *Options) { o.Issuers = []string{"accounts.example"} }, nil},
+		{
+			"iss in a listed spelling", func(*op) map[string]any { return map[string]any{"iss": "accounts.example"} },
+			func(o *Options) { o.Issuers = []string{"accounts.example"} }, nil,
+		},
 
 		{"aud of another app", func(*op) map[string]any { return map[string]any{"aud": "client-2"} }, nil, providers.ErrUntrusted},
 		{"no aud", func(*op) map[string]any { return map[string]any{"aud": nil} }, nil, providers.ErrUntrusted},
@@ -40,8 +42,10 @@ func TestClaims(t *testing.T) {
 		{"a further audience that is listed", func(*op) map[string]any {
 			return map[string]any{"aud": []string{"client-1", "client-2"}, "azp": "client-1"}
 		}, func(o *Options) { o.Audiences = []string{"client-2"} }, nil},
-		{"several audiences and no azp", func(*op) map[string]any { return map[string]any{"aud": []string{"client-1", "client-2"}} },
-			func(o *Options) { o.Audiences = []string{"client-2"} }, providers.ErrUntrusted},
+		{
+			"several audiences and no azp", func(*op) map[string]any { return map[string]any{"aud": []string{"client-1", "client-2"}} },
+			func(o *Options) { o.Audiences = []string{"client-2"} }, providers.ErrUntrusted,
+		},
 		{"azp of another app", func(*op) map[string]any { return map[string]any{"azp": "client-2"} }, nil, providers.ErrUntrusted},
 		{"azp that is no string", func(*op) map[string]any { return map[string]any{"azp": 1} }, nil, providers.ErrUntrusted},
 		{"our azp", func(*op) map[string]any { return map[string]any{"azp": "client-1"} }, nil, nil},
@@ -114,7 +118,7 @@ func TestSignatures(t *testing.T) {
 	unsigned := segment(map[string]any{"alg": "none"}) + "." + segment(claims) + "."
 	hs := func() string {
 		input := segment(map[string]any{"alg": "HS256", "kid": "k1"}) + "." + segment(claims)
-		mac := hmac.New(sha256.New, keys[0].PublicKey.N.Bytes())
+		mac := hmac.New(sha256.New, keys[0].N.Bytes())
 		mac.Write([]byte(input))
 		return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}

@@ -29,9 +29,9 @@ func (w *World) visit(t *testing.T, target, person string) providers.Return {
 	if person != "" {
 		target += "&person=" + url.QueryEscape(person)
 	}
-	answer, page := w.open(t, target)
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("the upstream's page answers %d: %s", answer.StatusCode, page)
+	status, _, page := w.open(t, target)
+	if status != http.StatusOK {
+		t.Fatalf("the upstream's page answers %d: %s", status, page)
 	}
 	if m := form.FindStringSubmatch(page); m != nil {
 		if action := html.UnescapeString(m[1]); action != callback {
@@ -47,15 +47,15 @@ func (w *World) visit(t *testing.T, target, person string) providers.Return {
 	if m == nil {
 		t.Fatalf("no button on the upstream's page:\n%s", page)
 	}
-	answer, page = w.open(t, html.UnescapeString(m[1]))
-	location, err := url.Parse(answer.Header.Get("Location"))
-	if err != nil || !strings.HasPrefix(location.String(), callback+"?") {
-		t.Fatalf("the upstream answers %d, Location %q: %s", answer.StatusCode, location, page)
+	status, location, page := w.open(t, html.UnescapeString(m[1]))
+	back, err := url.Parse(location)
+	if err != nil || !strings.HasPrefix(location, callback+"?") {
+		t.Fatalf("the upstream answers %d, Location %q: %s", status, location, page)
 	}
-	return providers.Return{Params: location.Query()}
+	return providers.Return{Params: back.Query()}
 }
 
-func (w *World) open(t *testing.T, target string) (*http.Response, string) {
+func (w *World) open(t *testing.T, target string) (status int, location, page string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
 	if err != nil {
@@ -69,7 +69,7 @@ func (w *World) open(t *testing.T, target string) (*http.Response, string) {
 	if closeErr := answer.Body.Close(); err != nil || closeErr != nil {
 		t.Fatalf("the browser cannot read the page: %v, %v", err, closeErr)
 	}
-	return answer, string(body)
+	return answer.StatusCode, answer.Header.Get("Location"), string(body)
 }
 
 // person returns the profile of whoever signs in as name.

@@ -12,7 +12,7 @@ import (
 )
 
 // short is the timeout of providers whose patience is tested.
-const short = 100 * time.Millisecond
+const short = 300 * time.Millisecond
 
 func testFaults(t *testing.T, s Suite) {
 	expected := map[fakeidp.Fault]struct {
@@ -25,14 +25,14 @@ func testFaults(t *testing.T, s Suite) {
 		fakeidp.Denied:       {providers.StepCallback, providers.User},
 		fakeidp.BadSignature: {providers.StepVerify, providers.Trust},
 	}
-	w := newWorld(t, s)
+	w := Start(t, s.Dialect)
 	for _, kind := range w.Upstream.Kinds() {
 		t.Run(string(kind.Name), func(t *testing.T) {
 			want, known := expected[kind.Name]
 			if !known {
 				t.Fatal("the suite does not know this fault")
 			}
-			w := newWorld(t, s)
+			w := Start(t, s.Dialect)
 			patient := s.New(t, w)
 			if want.outcome == providers.Slow {
 				w.Timeout = short
@@ -84,7 +84,7 @@ func trickle(start string) http.HandlerFunc {
 // AB-77: nobody is held up for longer than the timeout.
 func testPatience(t *testing.T, s Suite) {
 	t.Run("a token answer that does not end", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		w.Timeout = short
 		p := s.New(t, w)
 		k := w.begin(t, p)
@@ -97,7 +97,7 @@ func testPatience(t *testing.T, s Suite) {
 	})
 
 	t.Run("a browser that gives up", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		k := w.begin(t, s.New(t, w))
 		ctx, cancel := context.WithCancel(t.Context())
 		w.Upstream.AnswerWith(fakeidp.Token, func(_ http.ResponseWriter, r *http.Request) {
@@ -111,14 +111,14 @@ func testPatience(t *testing.T, s Suite) {
 	})
 
 	t.Run("a connection that breaks", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		k := w.begin(t, s.New(t, w))
 		w.Upstream.AnswerWith(fakeidp.Token, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		k.fails(t, providers.StepToken, providers.Down)
 	})
 
 	t.Run("nobody at the other end", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		k := w.begin(t, s.New(t, w))
 		w.server.CloseClientConnections()
 		w.server.Listener.Close() //nolint:errcheck // the server closes it again

@@ -110,8 +110,7 @@ func (k *walk) checkSteps(t *testing.T, err error) {
 			t.Errorf("code %q is not clean", o.Code)
 		}
 	}
-	var failed *providers.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*providers.Error](err); ok {
 		end := k.seen[len(k.seen)-1]
 		if end.Step != failed.Step || end.Outcome != failed.Outcome || end.Code != failed.Code {
 			t.Errorf("told %q last, but failed with %v", k.steps(), err)
@@ -192,8 +191,27 @@ func (k *walk) succeeds(t *testing.T) providers.Identity {
 	return identity
 }
 
-// bring replaces what the browser brings back; the state stays.
-func (k *walk) bring(params url.Values) {
-	params.Set("state", k.leg.State)
-	k.ret.Params = params
+// Outcome is how one whole leg ended.
+type Outcome struct {
+	Identity providers.Identity
+	Err      error
+	Steps    []string // as the observer was told: "token ok"
+	Codes    []string // beside them, mostly empty
+}
+
+// SignIn lets person (empty: the default one) sign in by p and applies to the
+// leg what holds of every one. Change, which may be nil, edits what the browser
+// brings back.
+func (w *World) SignIn(t *testing.T, p providers.Provider, person string, change func(url.Values)) Outcome {
+	t.Helper()
+	k := w.beginAs(t, p, person)
+	if change != nil {
+		change(k.ret.Params)
+	}
+	identity, err := k.finish(t)
+	ended := Outcome{Identity: identity, Err: err, Steps: k.steps()}
+	for _, o := range k.seen {
+		ended.Codes = append(ended.Codes, o.Code)
+	}
+	return ended
 }

@@ -14,7 +14,7 @@ import (
 
 func testSignIn(t *testing.T, s Suite) {
 	t.Run("everything is as it should be", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		k := w.begin(t, s.New(t, w))
 		got := k.succeeds(t)
 		want := s.Identity(person(""))
@@ -36,7 +36,7 @@ func testSignIn(t *testing.T, s Suite) {
 	})
 
 	t.Run("people are told apart and known again", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		p := s.New(t, w)
 		subjects := map[string]string{}
 		for _, name := range []string{"minji", "solo", "", "minji"} {
@@ -54,32 +54,34 @@ func testSignIn(t *testing.T, s Suite) {
 		}
 	})
 
-	t.Run("many at once", func(t *testing.T) {
-		w := newWorld(t, s)
-		p := s.New(t, w)
-		var all sync.WaitGroup
-		for range 16 {
-			k := w.begin(t, p)
-			all.Go(func() {
-				got, err := p.Finish(t.Context(), k.leg, k.ret)
-				if err != nil || got.Subject != w.Upstream.Subject("") {
-					t.Errorf("Finish = %+v, %v", got, err)
-				}
-			})
-		}
-		all.Wait()
-	})
+	t.Run("many at once", func(t *testing.T) { testManyAtOnce(t, s) })
 
 	t.Run("another process finishes", func(t *testing.T) {
-		w := newWorld(t, s)
+		w := Start(t, s.Dialect)
 		k := w.begin(t, s.New(t, w))
 		k.p = s.New(t, w)
 		k.succeeds(t)
 	})
 }
 
+func testManyAtOnce(t *testing.T, s Suite) {
+	w := Start(t, s.Dialect)
+	p := s.New(t, w)
+	var all sync.WaitGroup
+	for range 16 {
+		k := w.begin(t, p)
+		all.Go(func() {
+			got, err := p.Finish(t.Context(), k.leg, k.ret)
+			if err != nil || got.Subject != w.Upstream.Subject("") {
+				t.Errorf("Finish = %+v, %v", got, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 func testBegin(t *testing.T, s Suite) {
-	w := newWorld(t, s)
+	w := Start(t, s.Dialect)
 	p := s.New(t, w)
 	var told []providers.Observation
 	leg := providers.Leg{

@@ -42,7 +42,6 @@ type World struct {
 	Fetch    *fetch.Client
 	Timeout  time.Duration // for the provider; 0 is its own
 
-	suite   Suite
 	server  *httptest.Server
 	browser *http.Client
 
@@ -75,15 +74,16 @@ func Run(t *testing.T, s Suite) {
 	}
 }
 
-// newWorld starts the upstreams of one test.
-func newWorld(t *testing.T, s Suite) *World {
+// Start starts an upstream of the dialect, for one test. Its client is the
+// dialect's default one.
+func Start(t *testing.T, dialect fakeidp.Dialect) *World {
 	t.Helper()
 	listener := httptest.NewUnstartedServer(nil)
-	w := &World{suite: s, server: listener, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	w := &World{server: listener, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
 	idp, err := fakeidp.New(fakeidp.Options{
 		BaseURL: "http://" + listener.Listener.Addr().String(),
 		Upstreams: []fakeidp.Spec{
-			{Name: string(s.Dialect), Dialect: s.Dialect},
+			{Name: string(dialect), Dialect: dialect},
 			{Name: "other", Dialect: fakeidp.OpenID},
 		},
 		Now: w.Now,
@@ -93,7 +93,7 @@ func newWorld(t *testing.T, s Suite) *World {
 	}
 	listener.Config.Handler = idp
 	listener.Start()
-	w.Upstream, _ = idp.Upstream(string(s.Dialect))
+	w.Upstream, _ = idp.Upstream(string(dialect))
 	w.Other, _ = idp.Upstream("other")
 	w.Fetch = fetch.New(fetch.Options{AllowHTTP: true})
 	w.browser = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -15,14 +15,15 @@ const (
 	htmlType = "text/html; charset=utf-8"
 )
 
-// The token endpoint is judged by what it says, never by status alone.
-func testToken(t *testing.T, s Suite) {
-	type row struct {
-		name    string
-		answer  http.HandlerFunc
-		outcome providers.Outcome
-	}
-	tests := []row{
+// answered is one answer of a token endpoint and what it means.
+type answered struct {
+	name    string
+	answer  http.HandlerFunc
+	outcome providers.Outcome
+}
+
+func tokenAnswers() []answered {
+	rows := []answered{
 		{"a page with 200", fakeidp.Reply(200, htmlType, "<html>"+foreign+"</html>"), providers.Down},
 		{"a page with 400 and a token in it", fakeidp.Reply(400, htmlType, `<html>{"access_token":"`+foreign+`"}</html>`), providers.Down},
 		{"a page with 503", fakeidp.Reply(503, htmlType, "<html>"+foreign), providers.Down},
@@ -50,12 +51,17 @@ func testToken(t *testing.T, s Suite) {
 			"server_error": providers.Down, "temporarily_unavailable": providers.Down,
 		} {
 			body := fmt.Sprintf(`{"error":%q,"error_description":%q,"access_token":"a"}`, code, foreign)
-			tests = append(tests, row{fmt.Sprintf("%s with %d", code, status), fakeidp.Reply(status, jsonType, body), outcome})
+			rows = append(rows, answered{fmt.Sprintf("%s with %d", code, status), fakeidp.Reply(status, jsonType, body), outcome})
 		}
 	}
-	w := newWorld(t, s)
+	return rows
+}
+
+// The token endpoint is judged by what it says, never by status alone.
+func testToken(t *testing.T, s Suite) {
+	w := Start(t, s.Dialect)
 	p := s.New(t, w)
-	for _, tt := range tests {
+	for _, tt := range tokenAnswers() {
 		t.Run(tt.name, func(t *testing.T) {
 			k := w.begin(t, p)
 			w.Upstream.AnswerWith(fakeidp.Token, tt.answer)
@@ -93,7 +99,7 @@ func testForeignCode(t *testing.T, s Suite) {
 	if !s.IDToken {
 		return // only state binds a plain OAuth 2.0 leg to its browser
 	}
-	w := newWorld(t, s)
+	w := Start(t, s.Dialect)
 	p := s.New(t, w)
 	mal, vic := w.beginAs(t, p, "mal"), w.begin(t, p)
 	vic.ret.Params.Set("code", mal.ret.Params.Get("code"))

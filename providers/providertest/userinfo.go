@@ -16,7 +16,7 @@ func testUserinfo(t *testing.T, s Suite) {
 	if !s.Userinfo {
 		return
 	}
-	w := newWorld(t, s)
+	w := Start(t, s.Dialect)
 	p := s.New(t, w)
 	for _, tt := range []struct {
 		name    string
