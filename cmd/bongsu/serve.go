@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
@@ -43,10 +42,11 @@ A second signal ends it at once. Log lines are JSON, on standard error.`,
 
 // serve runs one node until ctx ends.
 func serve(ctx context.Context, cfg *config.Config, logs io.Writer) (err error) {
-	logger, err := newLogger(cfg.Log.Level, logs)
+	logger, lines, err := newLogger(cfg.Log.Level, logs)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, lines.Close()) }()
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
@@ -56,15 +56,6 @@ func serve(ctx context.Context, cfg *config.Config, logs io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
 	return bounded(ctx, stopWithin, node.Run)
-}
-
-// newLogger writes JSON lines of at least that level.
-func newLogger(level string, w io.Writer) (*slog.Logger, error) {
-	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level: %w", err)
-	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least})), nil
 }
 
 // bounded runs work until ctx ends, and then for at most limit.

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Measures the broker beside a bare net/http server, per CPU-second of server
+# plus database: server and database on one core, load on the other.
+#   bash deploy/bench.sh [-for 5s] [-store sqlite,postgres]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$work/bongsu" ./cmd/bongsu
+CGO_ENABLED=0 go build -o "$work/bench" ./deploy/bench
+taskset -c 1 "$work/bench" -bongsu "$work/bongsu" "$@"

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// database is the store under measurement.
+type database struct {
+	settings string // for the configuration, as YAML in one line
+	server   *process
+	psql     []string // asks it something; nil for SQLite
+}
+
+func openDatabase(ctx context.Context, store, dir string) (*database, error) {
+	if store == "sqlite" {
+		return &database{settings: fmt.Sprintf("{driver: sqlite, path: %q}", filepath.Join(dir, "bongsu.db"))}, nil
+	}
+	return startPostgres(ctx, dir)
+}
+
+// startPostgres makes and starts a PostgreSQL of its own from the installed
+// package, durable as installed, as user postgres when run by root.
+func startPostgres(ctx context.Context, dir string) (*database, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if len(found) == 0 {
+		return nil, errors.New("PostgreSQL is not installed")
+	}
+	bin := filepath.Dir(found[len(found)-1])
+	data := filepath.Join(dir, "pg")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
+	as, err := postgresUser(dir, data)
+	if err != nil {
+		return nil, err
+	}
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8")
+	initdb.SysProcAttr = as
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "taskset", "-c", serverCore, filepath.Join(bin, "postgres"), "-D", data,
+		"-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", data, "-c", "shared_buffers=64MB")
+	cmd.SysProcAttr = as
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+	d := &database{
+		settings: fmt.Sprintf("{driver: postgres, writer: %q}", dsn),
+		server:   &process{cmd: cmd}, psql: []string{filepath.Join(bin, "psql"), "-XAtc"},
+	}
+	d.psql = append(d.psql, "", dsn)
+	for range 500 {
+		if _, err := d.ask(ctx, "SELECT 1"); err == nil {
+			return d, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	d.stop()
+	return nil, errors.New("PostgreSQL did not start")
+}
+
+// postgresUser lets root run PostgreSQL as the user it refuses to do without.
+func postgresUser(dirs ...string) (*syscall.SysProcAttr, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	found, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, _ := strconv.Atoi(found.Uid)
+	gid, _ := strconv.Atoi(found.Gid)
+	if err := os.Chmod(dirs[0], 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Chown(dirs[1], uid, gid); err != nil {
+		return nil, err
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}
+
+func (d *database) ask(ctx context.Context, query string) (string, error) {
+	args := append([]string(nil), d.psql...)
+	args[2] = query
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+// pids are the database's processes.
+func (d *database) pids() []int {
+	if d.server == nil {
+		return nil
+	}
+	return append(children(d.server.cmd.Process.Pid), d.server.cmd.Process.Pid)
+}
+
+// commits is how many transactions the database has committed; 0 where nobody
+// counts them.
+func (d *database) commits(ctx context.Context) int {
+	if d.psql == nil {
+		return 0
+	}
+	out, err := d.ask(ctx, "SELECT pg_sleep(1.2), sum(xact_commit) FROM pg_stat_database")
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimPrefix(out, "|"))
+	return n
+}
+
+func (d *database) stop() {
+	if d.server != nil {
+		_ = d.server.cmd.Process.Signal(syscall.SIGINT)
+		_ = d.server.cmd.Wait()
+	}
+}

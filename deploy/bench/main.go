@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+)
+
+// workers are the numbers of parallel browsers and websites.
+var workers = []int{2, 8, 32}
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) > 1 && os.Args[1] == "bare" {
+		log.Fatal(serveBare(os.Args[2]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		log.Fatal("bench: ", err)
+	}
+}
+
+// settings of one run.
+type settings struct {
+	bongsu string        // the broker's binary
+	each   time.Duration // how long one number is measured
+}
+
+func run(ctx context.Context) error {
+	var s settings
+	var stores string
+	flag.StringVar(&s.bongsu, "bongsu", "./bongsu", "the broker's binary")
+	flag.DurationVar(&s.each, "for", 5*time.Second, "how long one number is measured")
+	flag.StringVar(&stores, "store", "sqlite,postgres", "stores to measure")
+	flag.Parse()
+
+	bare, err := measureBare(ctx, s)
+	if err != nil {
+		return fmt.Errorf("bare server: %w", err)
+	}
+	for name := range strings.SplitSeq(stores, ",") {
+		for _, alg := range []string{"ES256", "RS256"} {
+			if err := measureBroker(ctx, s, name, alg, bare); err != nil {
+				return fmt.Errorf("%s %s: %w", name, alg, err)
+			}
+		}
+	}
+	return nil
+}
