@@ -61,7 +61,7 @@ func (h *Handler) forgetLeg(v *visit) {
 // frame is what surrounds every page of a login.
 func (h *Handler) frame(v *visit) web.Frame {
 	frame := h.Frame(v.r, v.client, h.language(v))
-	frame.LangPath = v.r.URL.Path
+	frame.LangPath, frame.Idle = v.r.URL.Path, idleLife
 	return frame
 }
 

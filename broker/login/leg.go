@@ -28,7 +28,6 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 	}
 	leg := h.leg(v, p, legID)
 	away, err := p.Begin(v.ctx(), leg)
-	h.observe(v, providers.Observation{Provider: way, Step: providers.StepAuthorize, Outcome: providers.OutcomeOf(err)})
 	if err != nil {
 		v.login.failed(way, reasonOf(err))
 		v.menu = true
