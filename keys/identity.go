@@ -36,13 +36,11 @@ func openIdentity(ctx context.Context, o *Options) (*identity, error) {
 		return nil, fmt.Errorf("identity of site %s: is this the site key it was made with? %w", o.Site, err)
 	}
 	defer clear(seed)
+	// The wrapping has bound the seed to this site and public key.
 	if len(seed) != ed25519.SeedSize || stored.Site != o.Site {
 		return nil, fmt.Errorf("identity of site %s: the stored record is damaged", o.Site)
 	}
 	own := &identity{site: o.Site, private: ed25519.NewKeyFromSeed(seed)}
-	if !own.public().Equal(stored.Public) {
-		return nil, fmt.Errorf("identity of site %s: the stored record is damaged", o.Site)
-	}
 	if named, ok := o.SiteIdentities[o.Site]; ok && !slices.ContainsFunc(named, func(k ed25519.PublicKey) bool { return k.Equal(own.public()) }) {
 		return nil, errors.New("keys: the configuration names another identity for this site than its stored one")
 	}

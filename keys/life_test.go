@@ -166,12 +166,12 @@ func (w *world) check() error {
 			switch {
 			case n.knows(token.kid):
 				if !errors.Is(err, keys.ErrToken) {
-					return fmt.Errorf("node %d takes a token of a withdrawn key: %v", i, err)
+					return fmt.Errorf("node %d does not refuse a token of %s, which was withdrawn", i, token.kid)
 				}
 			case err == nil, slices.Contains(w.withdrawn, token.kid): // not told yet, or told by the store
 			case n.cutOff && errors.Is(err, keys.ErrUnavailable): // could not check
 			default:
-				return fmt.Errorf("node %d refuses a living token of %s: %v", i, token.kid, err)
+				return fmt.Errorf("node %d refuses a living token of %s: %w", i, token.kid, err)
 			}
 		}
 		for _, a := range w.algs {

@@ -92,7 +92,8 @@ func TestPlan(t *testing.T) {
 
 		{
 			"a withdrawn active key: the next signs at once",
-			[]held{withdrawn(at(1, Active, 5*day)), at(2, Published, time.Hour)}, "ES256 1: active→withdrawn, ES256 2: published→active!",
+			[]held{withdrawn(at(1, Active, 5*day)), at(2, Published, time.Hour)},
+			"ES256 1: active→withdrawn, ES256 2: published→active!",
 		},
 		{
 			"with the next withdrawn too, a new key signs at once",
@@ -101,7 +102,8 @@ func TestPlan(t *testing.T) {
 		},
 		{
 			"with only a staged one left, that hurries",
-			[]held{withdrawn(at(1, Active, 5*day)), at(2, Staged, 0)}, "ES256 1: active→withdrawn, ES256 2: staged→published!",
+			[]held{withdrawn(at(1, Active, 5*day)), at(2, Staged, 0)},
+			"ES256 1: active→withdrawn, ES256 2: staged→published!",
 		},
 		{"withdrawals that are written down are done", []held{at(1, Withdrawn, 0), at(2, Active, 0), at(3, Published, 0)}, ""},
 		{"a withdrawn retiring key is written down", []held{withdrawn(at(1, Retiring, day)), at(2, Active, 0), at(3, Published, 0)}, "ES256 1: retiring→withdrawn"},

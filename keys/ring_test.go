@@ -273,6 +273,15 @@ func TestAPrivateKeyOfNoUseIsReplaced(t *testing.T) {
 	}{
 		{"damaged", func(active, _ *keys.Record) { active.Wrapped[20] ^= 1 }},
 		{"another key's", func(active, next *keys.Record) { active.Wrapped = next.Wrapped }},
+		{"another key's, wrapped for this one", func(active, next *keys.Record) {
+			der, err := siteKey(t, 1).Unwrap(next.KeyID, next.Wrapped)
+			if err != nil {
+				t.Fatalf("Unwrap: %v", err)
+			}
+			if active.Wrapped, err = siteKey(t, 1).Wrap(active.KeyID, der); err != nil {
+				t.Fatalf("Wrap: %v", err)
+			}
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			store := keystest.NewStore()

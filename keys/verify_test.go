@@ -9,6 +9,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -203,6 +204,57 @@ func TestVerifyRefusesEveryChangedCharacter(t *testing.T) {
 		if _, err := r.Verify(keys.AccessToken, string(changed)); !errors.Is(err, keys.ErrToken) {
 			t.Errorf("character %d changed: error %v, want %v", i, err, keys.ErrToken)
 		}
+	}
+}
+
+// Even our own signature does not make a header good that brings a key along or
+// asks anything of its reader.
+func TestVerifyRefusesHeadersThatWeSigned(t *testing.T) {
+	store := keystest.NewStore()
+	r := open(t, store, at(newClock()))
+	kid := kids(t, r)[0]
+	var wrapped []byte
+	store.ChangeSigningKey(kid, func(record *keys.Record) { wrapped = record.Wrapped })
+	der, err := siteKey(t, 1).Unwrap(kid, wrapped)
+	if err != nil {
+		t.Fatalf("Unwrap: %v", err)
+	}
+	private, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		t.Fatalf("ParsePKCS8PrivateKey: %v", err)
+	}
+	tests := []struct {
+		name    string
+		headers map[jose.HeaderKey]any
+		embed   bool
+		want    error
+	}{
+		{"the three of ours", nil, false, nil},
+		{"jku", map[jose.HeaderKey]any{"jku": "https://evil.example/jwks"}, false, keys.ErrToken},
+		{"x5c", map[jose.HeaderKey]any{"x5c": []string{}}, false, keys.ErrToken},
+		{"crit", map[jose.HeaderKey]any{"crit": []string{"b64"}, "b64": true}, false, keys.ErrToken},
+		{"an unknown one", map[jose.HeaderKey]any{"x": "y"}, false, keys.ErrToken},
+		{"jwk instead of kid", nil, true, keys.ErrToken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := &jose.SignerOptions{EmbedJWK: tt.embed, ExtraHeaders: tt.headers}
+			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: kid}}, o.WithType("JWT"))
+			if err != nil {
+				t.Fatalf("NewSigner: %v", err)
+			}
+			signed, err := signer.Sign(claims)
+			if err != nil {
+				t.Fatalf("Sign: %v", err)
+			}
+			token, err := signed.CompactSerialize()
+			if err != nil {
+				t.Fatalf("CompactSerialize: %v", err)
+			}
+			if _, err := r.Verify(keys.IDToken, token); !errors.Is(err, tt.want) {
+				t.Errorf("error %v, want %v", err, tt.want)
+			}
+		})
 	}
 }
 

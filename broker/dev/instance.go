@@ -21,8 +21,10 @@ import (
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
-// stopWithin bounds how long requests under way may take when an instance stops.
-const stopWithin = 5 * time.Second
+// stopWithin bounds how long requests under way may take when an instance
+// stops. It is short because a browser keeps connections open that it never
+// used, which a server would wait 5 s for.
+const stopWithin = time.Second
 
 // Instance is dev mode as a value: [New] listens and builds, [Instance.Start]
 // serves and returns when a login would succeed, [Instance.Stop] ends and
@@ -226,20 +228,14 @@ func patient(h http.Handler) *http.Server {
 	}
 }
 
-// Stop ends what runs, lets requests under way finish for at most 5 s and
+// Stop ends what runs, lets requests under way finish for at most 1 s and
 // forgets everything. It may be called more than once.
 func (i *Instance) Stop() error {
 	i.stopping.Do(func() {
 		if i.upstreams != nil {
 			i.upstreams.Close() // or what a dark provider holds would be waited for
 		}
-		within, cancel := context.WithTimeout(context.Background(), stopWithin)
-		defer cancel()
-		for _, server := range i.servers {
-			if err := server.Shutdown(within); err != nil {
-				i.stopped = errors.Join(i.stopped, server.Close())
-			}
-		}
+		i.shutdown()
 		if i.cancel != nil {
 			i.cancel()
 		}
@@ -249,6 +245,22 @@ func (i *Instance) Stop() error {
 		}
 	})
 	return i.stopped
+}
+
+// shutdown ends all servers at once, what is still under way after
+// stopWithin included.
+func (i *Instance) shutdown() {
+	within, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	var ending sync.WaitGroup
+	for _, server := range i.servers {
+		ending.Go(func() {
+			if err := server.Shutdown(within); err != nil {
+				_ = server.Close() // the listeners are closed already, the connections go
+			}
+		})
+	}
+	ending.Wait()
 }
 
 func (i *Instance) onStop(do func() error) { i.cleanups = append(i.cleanups, do) }

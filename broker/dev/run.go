@@ -55,7 +55,7 @@ func (i *Instance) announce(out io.Writer) error {
   switchboard  %[3]s    break a provider, see what happens
   providers    %[4]s    (all simulated)
   people       %[5]s
-               choose one at a provider's page by adding person=NAME to its address
+               choose one on a provider's page, or add person=NAME to its address
   client       id=%[6]s  secret=%[7]s  redirect=http://localhost:*  (dev only)
 
 Add to your app:

@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
@@ -53,7 +52,7 @@ func settings(at places, dir string, upstreams *fakeidp.Server) (*config.Config,
 			Allow:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			AllowHTTP: true,
 		},
-		Languages: config.Languages{Default: "ko"},
+		Languages: config.Languages{Default: "ko", OrderWays: true},
 		Log:       config.Log{Level: "info"},
 	}
 	for _, key := range []**wrap.Key{&cfg.SiteKey, &cfg.ClusterKey} {

@@ -167,8 +167,7 @@ func missingToken(desc string) *Error {
 // As returns the *Error in err's tree. Any other error becomes a server_error
 // that keeps err as its cause and shows nothing of it.
 func As(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return ServerError("The broker met an unexpected condition. Retry, and tell its operator if it stays.").With(err)
@@ -176,8 +175,8 @@ func As(err error) *Error {
 
 // HasCode reports whether err is an *Error with that code.
 func HasCode(err error, code string) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == code
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == code
 }
 
 // Error returns code, description and cause, for the log.

@@ -14,8 +14,8 @@ import (
 // answerable fails unless err is an *Error that can be answered as it is.
 func answerable(t *testing.T, err error) *Error {
 	t.Helper()
-	var e *Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
 		t.Fatalf("not an *Error: %v", err)
 	}
 	if e.Code == "" || e.Status < 400 || e.Status > 499 || e.Description != printable(e.Description) || e.Description == "" {
@@ -36,7 +36,7 @@ func FuzzParseAuthorization(f *testing.F) {
 			return
 		}
 		if id, uri, err := PeekClient(v); err != nil {
-			answerable(t, err)
+			_ = answerable(t, err)
 		} else if id != v.Get("client_id") || uri != v.Get("redirect_uri") {
 			t.Fatalf("peeked %q and %q", id, uri)
 		}

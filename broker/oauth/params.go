@@ -46,12 +46,8 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.Body == nil {
 		return "", nil
 	}
-	var b strings.Builder
-	if r.ContentLength > 0 && r.ContentLength <= maxBody {
-		b.Grow(int(r.ContentLength))
-	}
-	_, err := io.Copy(&b, http.MaxBytesReader(w, r.Body, maxBody))
-	if large := new(http.MaxBytesError); errors.As(err, &large) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		e := InvalidRequest("The body is too large: keep it within 16 KiB.")
 		e.Status = http.StatusRequestEntityTooLarge
 		return "", e
@@ -59,7 +55,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	if err != nil {
 		return "", InvalidRequest("The body could not be read to its end.").With(err)
 	}
-	return b.String(), nil
+	return string(body), nil
 }
 
 func isForm(r *http.Request) bool {

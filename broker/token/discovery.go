@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/bongsu/bongsu/broker/choice"
@@ -99,11 +100,12 @@ func ServeDocument(current func() Document) func(http.ResponseWriter, *http.Requ
 		header["Content-Type"] = jsonType
 		header["Cache-Control"] = cachePublic
 		header["Access-Control-Allow-Origin"] = allowAnybody
-		header.Set("ETag", document.ETag)
+		header["Etag"] = []string{document.ETag}
 		if matches(r.Header.Get("If-None-Match"), document.ETag) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}
+		header["Content-Length"] = []string{strconv.Itoa(len(document.Body))}
 		if _, err := w.Write(document.Body); err != nil {
 			return fmt.Errorf("write document: %w", err)
 		}

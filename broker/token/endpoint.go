@@ -61,6 +61,8 @@ type Options struct {
 // Endpoint serves the token endpoint and userinfo. It is safe for concurrent use.
 type Endpoint struct {
 	Options
+
+	unsettled unsettled
 }
 
 // New returns an endpoint.
@@ -154,18 +156,31 @@ func (e *Endpoint) redeem(ctx context.Context, known *client.Client, request oau
 	if !e.stands(code.Account, code.SID, code.Epoch) {
 		return response{}, oauth.InvalidGrant("The login behind the code has ended.")
 	}
-	grantID, err := id.New(e.Rand)
-	if err != nil {
-		return response{}, err
+	return e.settle(ctx, code, known, request.Code, now)
+}
+
+// settle signs and claims. A claim whose outcome stayed unknown before goes on
+// as the same attempt.
+func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, sealed string, now time.Time) (response, error) {
+	grant := code.grant("", sealed, now)
+	var err error
+	var again bool
+	if grant.ID, again = e.unsettled.take(grant.CodeHash); !again {
+		if grant.ID, err = id.New(e.Rand); err != nil {
+			return response{}, err
+		}
 	}
-	answer, err := e.issue(code, known, grantID, now)
-	if err != nil {
-		return response{}, err
+	answer, err := e.issue(code, known, grant.ID, now)
+	if err == nil {
+		err = e.claim(ctx, code, grant)
 	}
-	if err := e.claim(ctx, code, code.grant(grantID, request.Code, now)); err != nil {
-		return response{}, err
+	if err == nil {
+		return answer, nil
 	}
-	return answer, nil
+	if _, decided := errors.AsType[*oauth.Error](err); !decided {
+		e.unsettled.keep(grant.CodeHash, grant.ID, time.Unix(code.Issued, 0).Add(CodeLife), now)
+	}
+	return response{}, err
 }
 
 // checkCode compares the code with who redeems it and how (RFC 6749 4.1.3, RFC

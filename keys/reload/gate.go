@@ -63,7 +63,7 @@ func (g *Gate) enter() (wait <-chan struct{}, mine bool, err error) {
 }
 
 func (g *Gate) run(ctx context.Context) error {
-	var err error = errPanicked
+	err := errPanicked
 	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()

@@ -36,7 +36,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) page(path, document string) {
 	w.HandleFunc(path, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprint(rw, document)
+		_, _ = fmt.Fprint(rw, document)
 	})
 }
 
@@ -153,7 +153,7 @@ func TestFormsAreSentAsTheyStand(t *testing.T) {
 				if err := r.ParseForm(); err != nil {
 					t.Errorf("parse form: %v", err)
 				}
-				fmt.Fprintf(rw, "%s %s %s", r.Method, r.URL.Path, r.Form.Encode())
+				_, _ = fmt.Fprintf(rw, "%s %s %s", r.Method, r.URL.Path, r.Form.Encode())
 			})
 			b := newBrowser(t, browser.Options{})
 			ok(t)(b.Open(t.Context(), w.here+"/form"))
@@ -194,7 +194,7 @@ func TestBack(t *testing.T) {
 	w.HandleFunc("GET /menu", func(rw http.ResponseWriter, _ *http.Request) {
 		asked++
 		rw.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(rw, `<p>menu %d<a id="go" href="/away">go</a><form method="post" action="/post"><button id="post">p</button></form>`, asked)
+		_, _ = fmt.Fprintf(rw, `<p>menu %d<a id="go" href="/away">go</a><form method="post" action="/post"><button id="post">p</button></form>`, asked)
 	})
 	w.page("GET /away", `away`)
 	w.page("POST /post", `answer<a id="on" href="/away">on</a>`)
@@ -222,7 +222,7 @@ func TestBack(t *testing.T) {
 // Back keeps the page when the server has gone.
 func TestBackKeepsThePageWhenItFails(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{page}", func(rw http.ResponseWriter, r *http.Request) { fmt.Fprint(rw, r.PathValue("page")) })
+	mux.HandleFunc("GET /{page}", func(rw http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(rw, r.PathValue("page")) })
 	server := httptest.NewServer(mux)
 	b := newBrowser(t, browser.Options{})
 	ok(t)(b.Open(t.Context(), server.URL+"/one"))
@@ -260,7 +260,7 @@ func TestTabsShareCookies(t *testing.T) {
 }
 
 func echoCookies(rw http.ResponseWriter, r *http.Request) {
-	fmt.Fprint(rw, r.Header.Get("Cookie"))
+	_, _ = fmt.Fprint(rw, r.Header.Get("Cookie"))
 }
 
 // Cookies know hosts, not ports.

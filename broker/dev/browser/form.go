@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,9 +31,7 @@ func (p *Page) submission(node *html.Node, values url.Values) (submission, error
 			fields.Add(name, value)
 		}
 	}
-	for name, list := range values {
-		fields[name] = list
-	}
+	maps.Copy(fields, values)
 	return p.address(form, button, fields)
 }
 
@@ -98,10 +97,10 @@ func submits(n *html.Node) bool {
 // fields returns what the form sends without a button.
 func (p *Page) fields(form *html.Node) url.Values {
 	fields := url.Values{}
-	walk(p.root, func(n *html.Node) bool {
+	for n := range elements(p.root) {
 		name, _ := attribute(n, "name")
 		if _, disabled := attribute(n, "disabled"); name == "" || disabled || p.owner(n) != form {
-			return true
+			continue
 		}
 		switch n.Data {
 		case "input":
@@ -115,8 +114,7 @@ func (p *Page) fields(form *html.Node) url.Values {
 				fields.Add(name, value)
 			}
 		}
-		return true
-	})
+	}
 	return fields
 }
 
@@ -140,15 +138,14 @@ func inputValue(n *html.Node) (string, bool) {
 // selected returns the option that is marked, else the first.
 func selected(list *html.Node) (string, bool) {
 	var chosen *html.Node
-	walk(list, func(n *html.Node) bool {
+	for n := range elements(list) {
 		if n.Data != "option" {
-			return true
+			continue
 		}
 		if _, marked := attribute(n, "selected"); marked || chosen == nil {
 			chosen = n
 		}
-		return true
-	})
+	}
 	if chosen == nil {
 		return "", false
 	}

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,12 +65,11 @@ func (p *Page) Attribute(id, name string) (string, bool) {
 // IDs returns the ids of all elements that start with prefix, in order.
 func (p *Page) IDs(prefix string) []string {
 	var ids []string
-	walk(p.root, func(n *html.Node) bool {
+	for n := range elements(p.root) {
 		if id, ok := attribute(n, "id"); ok && strings.HasPrefix(id, prefix) {
 			ids = append(ids, id)
 		}
-		return true
-	})
+	}
 	return ids
 }
 
@@ -103,29 +103,27 @@ func (p *Page) element(id string) *html.Node {
 	})
 }
 
-// walk calls visit for every element below n, in order, until it answers
-// false, and reports whether it never did.
-func walk(n *html.Node, visit func(*html.Node) bool) bool {
-	if n == nil {
-		return true
-	}
-	for d := range n.Descendants() {
-		if d.Type == html.ElementNode && !visit(d) {
-			return false
+// elements are the elements below n, in order; n may be nil.
+func elements(n *html.Node) iter.Seq[*html.Node] {
+	return func(yield func(*html.Node) bool) {
+		if n == nil {
+			return
+		}
+		for d := range n.Descendants() {
+			if d.Type == html.ElementNode && !yield(d) {
+				return
+			}
 		}
 	}
-	return true
 }
 
 func first(root *html.Node, is func(*html.Node) bool) *html.Node {
-	var found *html.Node
-	walk(root, func(n *html.Node) bool {
+	for n := range elements(root) {
 		if is(n) {
-			found = n
+			return n
 		}
-		return found == nil
-	})
-	return found
+	}
+	return nil
 }
 
 func attribute(n *html.Node, name string) (string, bool) {

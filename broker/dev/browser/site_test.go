@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/dev/browser"
@@ -74,7 +75,7 @@ func TestServerIsToldWhereARequestComesFrom(t *testing.T) {
 	w := newWorld(t)
 	other := newWorld(t)
 	w.HandleFunc("/see", func(rw http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(rw, "%s %s", r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin"))
+		_, _ = fmt.Fprintf(rw, "%s %s", r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin"))
 	})
 	other.Handle("/via", http.RedirectHandler(w.here+"/see", http.StatusTemporaryRedirect))
 	w.Handle("/around", http.RedirectHandler(other.there+"/back", http.StatusFound))
@@ -143,7 +144,7 @@ func TestFormActionIsObeyed(t *testing.T) {
 					}
 					rw.Header().Set("Content-Security-Policy", policy)
 				}
-				fmt.Fprintf(rw, `<form id="f" method="post" action="%s"></form><a id="a" href="%s">x</a>`, tt.path, w.there+"/end")
+				_, _ = fmt.Fprintf(rw, `<form id="f" method="post" action="%s"></form><a id="a" href="%s">x</a>`, tt.path, w.there+"/end")
 			})
 			w.Handle("POST /out", http.RedirectHandler(w.there+"/end", http.StatusSeeOther))
 			w.page("POST /in", `in`)
@@ -183,5 +184,59 @@ func TestCookiesThatAreNotTaken(t *testing.T) {
 	ok(t)(b.Open(t.Context(), w.here+"/set"))
 	if p := ok(t)(b.Open(t.Context(), w.here+"/see")); p.Text() != "fine=1; here=1" {
 		t.Errorf("kept %q, want %q", p.Text(), "fine=1; here=1")
+	}
+}
+
+// roundTrip answers for any host and scheme.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Over https a cookie may be for a whole domain, or promise by its name that
+// it is for one host alone.
+func TestCookiesOverHTTPS(t *testing.T) {
+	lines := []string{
+		"wide=1; Path=/; Domain=example.com; Secure",
+		"public=1; Path=/; Domain=com; Secure",
+		"other=1; Path=/; Domain=evil.com; Secure",
+		"__Host-own=1; Path=/; Secure",
+		"__Host-wide=1; Path=/; Domain=example.com; Secure",
+		"__Host-deep=1; Path=/login; Secure",
+		"__Secure-x=1; Path=/; Secure",
+		"none=1; Path=/; Secure; SameSite=None",
+	}
+	b := newBrowser(t, browser.Options{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		w := httptest.NewRecorder()
+		if r.URL.Path == "/set" {
+			for _, line := range lines {
+				w.Header().Add("Set-Cookie", line)
+			}
+		}
+		_, _ = fmt.Fprint(w, r.Header.Get("Cookie"))
+		return w.Result(), nil
+	})})
+	ok(t)(b.Open(t.Context(), "https://login.example.com/set"))
+	for address, want := range map[string]string{
+		"https://login.example.com/see":    "wide=1; __Host-own=1; __Secure-x=1; none=1",
+		"https://shop.example.com/see":     "wide=1",
+		"https://example.com/see":          "wide=1",
+		"https://badexample.com/see":       "",
+		"http://login.example.com/see":     "",
+		"https://login.example.com:84/see": "wide=1; __Host-own=1; __Secure-x=1; none=1",
+	} {
+		if p := ok(t)(b.Open(t.Context(), address)); p.Text() != want {
+			t.Errorf("%s was sent %q, want %q", address, p.Text(), want)
+		}
+	}
+	// Subdomains are one site, another registrable domain is not.
+	for from, want := range map[string]string{
+		"https://shop.example.com/": "wide=1; __Host-own=1; __Secure-x=1; none=1",
+		"https://evil.com/":         "none=1",
+		"http://shop.example.com/":  "none=1",
+	} {
+		ok(t)(b.Show(from, `<form id="f" method="post" action="https://login.example.com/see"></form>`))
+		if p := ok(t)(b.Submit(t.Context(), "f", nil)); p.Text() != want {
+			t.Errorf("a form at %s sent %q, want %q", from, p.Text(), want)
+		}
 	}
 }

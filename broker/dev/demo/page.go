@@ -83,8 +83,10 @@ func (s *Site) signedOut(f frame, seen visit) signedOut {
 		frame: f, Left: seen.signedOut,
 		Board: strings.TrimPrefix(s.options.Switchboard, "http://"),
 		Products: []product{
-			{"bag", f.T.Bag, f.T.BagPrice}, {"mug", f.T.Mug, f.T.MugPrice},
-			{"lamp", f.T.Lamp, f.T.LampPrice}, {"book", f.T.Book, f.T.BookPrice},
+			{"bag", f.T.Bag, f.T.BagPrice},
+			{"mug", f.T.Mug, f.T.MugPrice},
+			{"lamp", f.T.Lamp, f.T.LampPrice},
+			{"book", f.T.Book, f.T.BookPrice},
 		},
 	}
 }
@@ -166,7 +168,7 @@ func claimsOf(token received, t words) []claim {
 		switch name {
 		case "nonce":
 			c.Value, c.Note = t.Checked, t.NonceSame
-		case "auth_time", "iat", "exp":
+		case "auth_time", "iat", "exp", "updated_at":
 			c.Note = clock(token.claims[name])
 		}
 		shown = append(shown, c)

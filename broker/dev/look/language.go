@@ -3,6 +3,7 @@ package look
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/text/language"
@@ -60,11 +61,4 @@ func Links(path, lang string) []Link {
 	return links
 }
 
-func known(lang string) bool {
-	for _, l := range Languages {
-		if l == lang {
-			return true
-		}
-	}
-	return false
-}
+func known(lang string) bool { return slices.Contains(Languages, lang) }

@@ -3,7 +3,6 @@ package switchboard
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -15,9 +14,10 @@ import (
 // maxBody bounds what PUT takes, in bytes.
 const maxBody = 4 << 10
 
-// apiError is an error as scripts read it.
-type apiError struct {
-	Error       string `json:"error"`
+// refusal is an error as scripts read it.
+type refusal struct {
+	Status      int    `json:"-"`
+	Code        string `json:"error"`
 	Description string `json:"description"`
 }
 
@@ -67,18 +67,13 @@ func (b *Board) putFault(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	wanted, status, err := readFault(w, r)
-	if err != nil {
-		b.answer(w, status, apiError{"bad_json", err.Error()})
-		return
-	}
-	if wanted == "" {
-		b.answer(w, http.StatusBadRequest, apiError{"unknown_fault", "No fault is named; DELETE heals."})
+	wanted, refused := readFault(w, r)
+	if refused != nil {
+		b.refuse(w, *refused)
 		return
 	}
 	if err := p.Upstream.SetFault(wanted); err != nil {
-		status, refusal := explain(p, err)
-		b.answer(w, status, refusal)
+		b.refuse(w, explain(p, err))
 		return
 	}
 	b.answer(w, http.StatusOK, oneFault{p.ID, current(p)})
@@ -90,8 +85,7 @@ func (b *Board) deleteFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := p.Upstream.SetFault(""); err != nil {
-		status, refusal := explain(p, err)
-		b.answer(w, status, refusal)
+		b.refuse(w, explain(p, err))
 		return
 	}
 	b.answer(w, http.StatusOK, oneFault{p.ID, current(p)})
@@ -111,7 +105,7 @@ func (b *Board) events(w http.ResponseWriter, r *http.Request) {
 	if text := query.Get("after"); text != "" {
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || number < 0 {
-			b.answer(w, http.StatusBadRequest, apiError{"bad_after", "after is the number of an event."})
+			b.refuse(w, refusal{http.StatusBadRequest, "bad_after", "after is the number of an event."})
 			return
 		}
 		after = number
@@ -132,7 +126,7 @@ func (b *Board) events(w http.ResponseWriter, r *http.Request) {
 func (b *Board) named(w http.ResponseWriter, r *http.Request) (Provider, bool) {
 	p, ok := b.provider(r)
 	if !ok {
-		b.answer(w, http.StatusNotFound, apiError{"unknown_provider", "There is no such provider; GET /faults lists them."})
+		b.refuse(w, refusal{http.StatusNotFound, "unknown_provider", "There is no such provider; GET /faults lists them."})
 	}
 	return p, ok
 }
@@ -149,6 +143,8 @@ func (b *Board) answer(w http.ResponseWriter, status int, v any) {
 	_ = encoder.Encode(v) // a client that left needs no answer
 }
 
+func (b *Board) refuse(w http.ResponseWriter, r refusal) { b.answer(w, r.Status, r) }
+
 func current(p Provider) *fakeidp.Fault {
 	if f := p.Upstream.Fault(); f != "" {
 		return &f
@@ -158,33 +154,32 @@ func current(p Provider) *fakeidp.Fault {
 
 // readFault reads {"fault":"dark"} and nothing else. Any content type is
 // taken: curl -d calls JSON a form.
-func readFault(w http.ResponseWriter, r *http.Request) (fakeidp.Fault, int, error) {
+func readFault(w http.ResponseWriter, r *http.Request) (fakeidp.Fault, *refusal) {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	decoder.DisallowUnknownFields()
 	var body *struct {
-		Fault *fakeidp.Fault `json:"fault"`
+		Fault fakeidp.Fault `json:"fault"`
 	}
 	err := decoder.Decode(&body)
-	var tooLarge *http.MaxBytesError
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return "", &refusal{http.StatusRequestEntityTooLarge, "too_large", "The body is larger than 4 KiB."}
+	}
+	if err == nil && body != nil {
+		if _, rest := decoder.Token(); !errors.Is(rest, io.EOF) {
+			body = nil
+		}
+	}
 	switch {
-	case errors.As(err, &tooLarge):
-		return "", http.StatusRequestEntityTooLarge, fmt.Errorf("The body is larger than %d bytes.", maxBody) //nolint:revive,staticcheck // a sentence for people
 	case err != nil || body == nil:
-		return "", http.StatusBadRequest, errBody
+		return "", &refusal{http.StatusBadRequest, "bad_json", `The body is one JSON object: {"fault":"dark"}.`}
+	case body.Fault == "":
+		return "", &refusal{http.StatusBadRequest, "unknown_fault", "No fault is named; DELETE heals."}
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return "", http.StatusBadRequest, errBody
-	}
-	if body.Fault == nil {
-		return "", 0, nil
-	}
-	return *body.Fault, 0, nil
+	return body.Fault, nil
 }
 
-var errBody = errors.New(`The body is one JSON object: {"fault":"dark"}.`) //nolint:revive,staticcheck // a sentence for people
-
 // explain says why a fault could not be set.
-func explain(p Provider, err error) (int, apiError) {
+func explain(p Provider, err error) refusal {
 	var possible []string
 	for _, k := range p.Upstream.Kinds() {
 		possible = append(possible, string(k.Name))
@@ -192,10 +187,10 @@ func explain(p Provider, err error) (int, apiError) {
 	list := strings.Join(possible, ", ")
 	switch {
 	case errors.Is(err, fakeidp.ErrNotApplicable):
-		return http.StatusConflict, apiError{"not_applicable", "This provider cannot fail that way; it knows " + list + "."}
+		return refusal{http.StatusConflict, "not_applicable", "This provider cannot fail that way; it knows " + list + "."}
 	case errors.Is(err, fakeidp.ErrUnknownFault):
-		return http.StatusBadRequest, apiError{"unknown_fault", "There is no such fault; this provider knows " + list + "."}
+		return refusal{http.StatusBadRequest, "unknown_fault", "There is no such fault; this provider knows " + list + "."}
 	default:
-		return http.StatusInternalServerError, apiError{"internal", "The fault could not be set."}
+		return refusal{http.StatusInternalServerError, "internal", "The fault could not be set."}
 	}
 }

@@ -81,7 +81,7 @@ func newBoard(t *testing.T) *board {
 	handler, err := switchboard.New(switchboard.Options{
 		URL: "http://localhost:8419", Issuer: "http://localhost:8417", Demo: "http://localhost:8418",
 		Providers: []switchboard.Provider{{ID: "kakao", Upstream: b.kakao}, {ID: "naver", Upstream: b.naver}},
-		Upstreams: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "upstream ", r.URL.Path) }),
+		Upstreams: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, "upstream ", r.URL.Path) }),
 		Events:    log,
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func TestScriptsSwitchFaults(t *testing.T) {
 		{"a list", "PUT", "/faults/kakao", `["dark"]`, 400, `{"error":"bad_json",…`},
 		{"an unknown member", "PUT", "/faults/kakao", `{"fault":"dark","for":"5m"}`, 400, `{"error":"bad_json",…`},
 		{"two objects", "PUT", "/faults/kakao", `{"fault":"dark"}{"fault":"slow"}`, 400, `{"error":"bad_json",…`},
-		{"an endless body", "PUT", "/faults/kakao", `{"fault":"` + strings.Repeat("x", 5000) + `"}`, 413, `{"error":"bad_json",…`},
+		{"an endless body", "PUT", "/faults/kakao", `{"fault":"` + strings.Repeat("x", 5000) + `"}`, 413, `{"error":"too_large",…`},
 		{"none of the refused changed anything", "GET", "/faults", "", 200, `{"faults":{"kakao":null,"naver":null}}`},
 	}
 	b := newBoard(t)
@@ -313,6 +313,9 @@ func TestPage(t *testing.T) {
 				if !strings.Contains(p.Text(), want) {
 					t.Errorf("the page does not say %q", want)
 				}
+			}
+			if body := string(p.Body); !strings.Contains(body, `data-up="`+p.TextOf("state-naver")+`"`) {
+				t.Error("the script has no word for a switch that is on")
 			}
 			policy := p.Header.Get("Content-Security-Policy")
 			if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {

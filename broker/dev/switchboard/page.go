@@ -153,8 +153,8 @@ func (b *Board) flip(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := p.Upstream.SetFault(wanted); err != nil {
-		status, refusal := explain(p, err)
-		http.Error(w, refusal.Description, status)
+		refused := explain(p, err)
+		http.Error(w, refused.Description, refused.Status)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -163,8 +163,8 @@ func (b *Board) flip(w http.ResponseWriter, r *http.Request) {
 func (b *Board) healAll(w http.ResponseWriter, r *http.Request) {
 	for _, p := range b.options.Providers {
 		if err := p.Upstream.SetFault(""); err != nil {
-			status, refusal := explain(p, err)
-			http.Error(w, refusal.Description, status)
+			refused := explain(p, err)
+			http.Error(w, refused.Description, refused.Status)
 			return
 		}
 	}

@@ -1,0 +1,254 @@
+package dev_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/dev"
+	"github.com/bongsu/bongsu/broker/dev/browser"
+	"github.com/bongsu/bongsu/broker/dev/switchboard"
+	"github.com/bongsu/bongsu/providers/fakeidp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A person logs in by every simulated provider: four shapes of upstream, one
+// of which answers by a form from another site.
+func TestEveryWayIn(t *testing.T) {
+	i := brokertest.Start(t)
+	for _, way := range i.Upstreams().Names() {
+		t.Run(way, func(t *testing.T) {
+			b := brokertest.NewBrowser(t)
+			page := b.SignIn(i, way, "")
+			if got := page.TextOf("claim-bongsu_way"); got != way {
+				t.Errorf("the website was told %q", got)
+			}
+			if page.TextOf("claim-sub") == "" || page.TextOf("claim-nonce") != "확인됨" {
+				t.Errorf("the website shows %s", page.Text())
+			}
+			first := page.TextOf("claim-sub")
+			if page = b.SignIn(i, way, ""); page.TextOf("claim-sub") != first || !page.Has("same-person") {
+				t.Error("the same person got another subject")
+			}
+		})
+	}
+}
+
+// What dev mode is for: Kakao stops, the same person comes in by Naver.
+func TestKakaoStops(t *testing.T) {
+	i := brokertest.Start(t)
+	b := brokertest.NewBrowser(t)
+	b.SignIn(i, "kakao", "minji")
+
+	b.Open(i.Switchboard())
+	if page := b.Click("switch-kakao"); page.TextOf("state-kakao") != "꺼짐" {
+		t.Fatalf("the switch reads %q", page.TextOf("state-kakao"))
+	}
+	page := b.SignIn(i, "naver", "minji")
+	if !page.Has("same-person") || !strings.Contains(page.TextOf("lead"), "카카오 로그인은 지금 멈춰 있어요.") {
+		t.Errorf("the website says %q", page.Text())
+	}
+	kinds := []switchboard.Kind{}
+	for _, e := range i.Events().After(0) {
+		kinds = append(kinds, e.Kind)
+	}
+	for _, want := range []switchboard.Kind{switchboard.Ready, switchboard.FaultSet, switchboard.LoginCompleted, switchboard.PageShown, switchboard.SamePerson} {
+		if !slices.Contains(kinds, want) {
+			t.Errorf("the switchboard does not tell %s: %v", want, kinds)
+		}
+	}
+	if kinds[len(kinds)-1] != switchboard.Ready {
+		t.Errorf("the first event is %s: the check of itself is told", kinds[len(kinds)-1])
+	}
+}
+
+// Each fault ends at the menu or a page with a way on, never at a dead end.
+func TestFaultsLeadBackToTheMenu(t *testing.T) {
+	i := brokertest.Start(t)
+	for _, fault := range []fakeidp.Fault{fakeidp.Error, fakeidp.Denied, fakeidp.BadSignature} {
+		t.Run(string(fault), func(t *testing.T) {
+			status, answer := call(t, http.MethodPut, i.Switchboard()+"/faults/kakao", `{"fault":"`+string(fault)+`"}`)
+			if status != http.StatusOK {
+				t.Fatalf("switchboard answered %d %s", status, answer)
+			}
+			b := brokertest.NewBrowser(t)
+			b.Open(i.Demo() + "/login")
+			b.Click("way-kakao")
+			page := b.Continue("solo")
+			if page.URL.Host != strings.TrimPrefix(i.Issuer(), "http://") || len(page.IDs("way-")) == 0 {
+				t.Fatalf("at %s: %s", page.URL, page.Text())
+			}
+			b.Click("way-naver")
+			if page = b.Continue("minji"); !page.Has("greeting") {
+				t.Errorf("the other way ended at %s: %s", page.URL, page.Text())
+			}
+		})
+	}
+}
+
+// A provider that answers too late costs a few seconds and one click.
+func TestSlowProvider(t *testing.T) {
+	i := brokertest.Start(t, func(o *dev.Options) {
+		o.SlowBy = 2 * time.Second
+		o.Configure = func(cfg *config.Config) {
+			for n := range cfg.Providers {
+				cfg.Providers[n].Timeout = 500 * time.Millisecond
+			}
+		}
+	})
+	b := brokertest.NewBrowser(t)
+	b.Open(i.Demo() + "/login")
+	b.Click("way-kakao")
+	call(t, http.MethodPut, i.Switchboard()+"/faults/kakao", `{"fault":"slow"}`)
+	page := b.Continue("")
+	if !page.Has("way-naver") || !strings.Contains(page.Text(), "카카오에서 응답이 없어요.") {
+		t.Fatalf("at %s: %s", page.URL, page.Text())
+	}
+	b.Click("way-naver")
+	if page = b.Continue("minji"); !page.Has("greeting") {
+		t.Errorf("the other way ended at %s: %s", page.URL, page.Text())
+	}
+	told := i.Events().After(0)
+	if !slices.ContainsFunc(told, func(e switchboard.Event) bool {
+		return e.Kind == switchboard.StepFailed && e.Provider == "kakao" && e.Detail == "token theirs.slow"
+	}) {
+		t.Errorf("the switchboard does not tell that the token step was slow: %+v", told)
+	}
+}
+
+// A dark provider never answers: the person presses Back and is asked.
+func TestDarkProvider(t *testing.T) {
+	i := brokertest.Start(t, func(o *dev.Options) { o.HoldFor = 200 * time.Millisecond })
+	b := brokertest.NewBrowser(t)
+	b.Open(i.Demo() + "/login")
+	call(t, http.MethodPut, i.Switchboard()+"/faults/kakao", `{"fault":"dark"}`)
+	if page, err := b.Browser.Click(t.Context(), "way-kakao"); err == nil {
+		t.Fatalf("a dark provider answered: %s", page.Text())
+	}
+	page, err := b.Reload(t.Context()) // where Back leads, since the provider never showed a page
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page.Text(), "카카오 로그인이 끝나지 않았나요?") {
+		t.Errorf("the menu says %s", page.Text())
+	}
+	b.Click("way-naver")
+	if page = b.Continue("minji"); !page.Has("greeting") {
+		t.Errorf("the other way ended at %s: %s", page.URL, page.Text())
+	}
+}
+
+func TestPeopleHaveAccounts(t *testing.T) {
+	i := brokertest.Start(t)
+	subjects := map[string]string{}
+	for _, p := range []struct{ person, way string }{{"minji", "kakao"}, {"minji", "naver"}, {"solo", "kakao"}} {
+		b := brokertest.NewBrowser(t)
+		b.Open(i.Demo() + "/login?idp_hint=" + p.way)
+		page := b.Continue(p.person)
+		subject := page.TextOf("claim-sub")
+		if subject == "" {
+			t.Fatalf("%s is asked by %s whether they are new: %s", p.person, p.way, page.Text())
+		}
+		if before := subjects[p.person]; before != "" && before != subject {
+			t.Errorf("%s is another person by %s", p.person, p.way)
+		}
+		subjects[p.person] = subject
+	}
+	if subjects["minji"] == subjects["solo"] {
+		t.Error("two people are one")
+	}
+}
+
+func TestLogoutLeadsBack(t *testing.T) {
+	i := brokertest.Start(t)
+	b := brokertest.NewBrowser(t)
+	b.SignIn(i, "kakao", "solo")
+	page := b.Click("logout")
+	if page.Has("logout") { // the broker asks before it ends its session
+		page = b.Click("logout")
+	}
+	if !page.Has("login") || page.URL.Host != strings.TrimPrefix(i.Demo(), "http://") {
+		t.Fatalf("at %s: %s", page.URL, page.Text())
+	}
+	if page = b.Open(i.Demo() + "/login?prompt=none"); page.TextOf("error") != "login_required" {
+		t.Errorf("the broker's session goes on: %s", page.Text())
+	}
+}
+
+// A public client on a port of its own logs in: the redirect URI is none that
+// anybody registered.
+func TestAnyLoopbackRedirect(t *testing.T) {
+	i := brokertest.Start(t)
+	authorize := func(redirect string) *browser.Page {
+		b := brokertest.NewBrowser(t)
+		return b.Open(i.Issuer() + "/authorize?" + url.Values{
+			"client_id": {"demo-spa"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {redirect},
+			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}, "state": {"s"},
+		}.Encode())
+	}
+	for redirect, accepted := range map[string]bool{
+		"http://localhost:3000/cb":         true,
+		"http://127.0.0.1:5173/auth/x":     true,
+		"http://localhost.evil.example/cb": false,
+		"http://evil.example:3000/cb":      false,
+		"https://evil.example/cb":          false,
+		"http://localhost@evil.example/":   false,
+	} {
+		page := authorize(redirect)
+		if got := len(page.IDs("way-")) > 0; got != accepted {
+			t.Errorf("%s: accepted %v, want %v (status %d)", redirect, got, accepted, page.Status)
+		}
+	}
+}
+
+// Consent is not there yet, and nothing passes without it.
+func TestThirdPartyIsRefused(t *testing.T) {
+	i := brokertest.Start(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.Issuer()+"/authorize?"+url.Values{
+		"client_id": {"demo-third"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {"http://localhost:3000/cb"},
+		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}, "state": {"s"},
+	}.Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response := roundTrip(t, request)
+	defer func() { _ = response.Body.Close() }()
+	location, err := url.Parse(response.Header.Get("Location"))
+	if err != nil || location.Query().Get("error") != "unauthorized_client" || location.Query().Get("state") != "s" {
+		t.Errorf("answered %d, %q", response.StatusCode, response.Header.Get("Location"))
+	}
+}
+
+func call(t *testing.T, method, address, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response := roundTrip(t, request)
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(answer)
+}
+
+func roundTrip(t *testing.T, request *http.Request) *http.Response {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}

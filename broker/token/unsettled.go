@@ -1,0 +1,53 @@
+package token
+
+import (
+	"sync"
+	"time"
+)
+
+// maxUnsettled bounds how many claims of unknown outcome are remembered.
+const maxUnsettled = 10_000
+
+// unsettled remembers claims whose outcome nobody knows: the store was asked
+// and did not answer in time, so the claim may have been written all the same.
+// The website was told to try again; when it does here, the attempt goes on
+// under its old grant id and is not taken for a replay. Taking an attempt
+// forgets it, so that of two that redeem one code at once only one goes on.
+type unsettled struct {
+	mu       sync.Mutex
+	attempts map[string]attempt // by the code's hash
+}
+
+// attempt is one claim of unknown outcome.
+type attempt struct {
+	grantID string
+	until   time.Time // the code's end
+}
+
+// keep remembers an attempt until its code ends.
+func (u *unsettled) keep(hash []byte, grantID string, until, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.attempts == nil {
+		u.attempts = make(map[string]attempt)
+	}
+	if len(u.attempts) >= maxUnsettled {
+		for other, a := range u.attempts {
+			if now.After(a.until) {
+				delete(u.attempts, other)
+			}
+		}
+	}
+	if len(u.attempts) < maxUnsettled {
+		u.attempts[string(hash)] = attempt{grantID: grantID, until: until}
+	}
+}
+
+// take returns the grant id of an earlier attempt and forgets it.
+func (u *unsettled) take(hash []byte) (grantID string, ok bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a, ok := u.attempts[string(hash)]
+	delete(u.attempts, string(hash))
+	return a.grantID, ok
+}
