@@ -27,6 +27,7 @@ import (
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/seal"
 	"github.com/bongsu/bongsu/providers"
+	"github.com/bongsu/bongsu/providers/fetch"
 )
 
 // Options is what the configuration file does not say.
@@ -42,6 +43,12 @@ type Options struct {
 	// they must not block. Either may be nil.
 	OnEvent func(audit.Event)
 	OnStep  func(login.Observation)
+	// Fetch changes how outgoing requests are made, before the first one; tests
+	// reach simulated providers with it that have names and certificates of their own.
+	Fetch func(*fetch.Options)
+	// Store changes how the store is opened; tests count with it what a login
+	// asks of the driver.
+	Store func(*sqlstore.Options)
 }
 
 // Broker is one node, as a value: [New] builds it, [Broker.Run] serves until its

@@ -27,10 +27,14 @@ import (
 )
 
 func (b *Broker) openStore(ctx context.Context) error {
-	opened, err := sqlstore.Open(ctx, sqlstore.Options{
+	how := sqlstore.Options{
 		Driver: b.config.Store.Driver, Path: b.config.Store.Path,
 		Writer: b.config.Store.Writer, Reader: b.config.Store.Reader, Logger: b.logger, Now: b.options.Now,
-	})
+	}
+	if b.options.Store != nil {
+		b.options.Store(&how)
+	}
+	opened, err := sqlstore.Open(ctx, how)
 	if err != nil {
 		return err
 	}
@@ -92,7 +96,11 @@ func (b *Broker) readClients(context.Context) error {
 }
 
 func (b *Broker) buildProviders(context.Context) error {
-	outgoing := fetch.New(fetch.Options{Allow: b.config.Outbound.Allow, AllowHTTP: b.config.Outbound.AllowHTTP})
+	how := fetch.Options{Allow: b.config.Outbound.Allow, AllowHTTP: b.config.Outbound.AllowHTTP}
+	if b.options.Fetch != nil {
+		b.options.Fetch(&how)
+	}
+	outgoing := fetch.New(how)
 	for _, p := range b.config.Providers {
 		built, err := catalog.New(catalogOptions(p, outgoing, b))
 		if err != nil {
@@ -150,7 +158,8 @@ func (b *Broker) buildWalk(context.Context) error {
 	var err error
 	b.login, err = login.New(login.Options{
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.providers,
-		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
+		Unordered: b.config.Languages.OrderWays,
+		Accounts:  b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,
 	})

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"strings"
 )
 
@@ -14,8 +15,10 @@ const (
 )
 
 // gate stands before all routes: it turns away requests for another host
-// (421), over-long ones (414), and ones that did not come over TLS where TLS
-// ends at a proxy (403). Nothing of ours is ever built from a request's host.
+// (421), over-long ones (414), ones that did not come over TLS where TLS ends at
+// a proxy (403), and ones for a path that is not written as ours are (404): the
+// mux would redirect them with 307, which sends a form a second time. Nothing of
+// ours is ever built from a request's host.
 func (b *Broker) gate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -25,10 +28,17 @@ func (b *Broker) gate(next http.Handler) http.Handler {
 			http.Error(w, "The address is too long.", http.StatusRequestURITooLong)
 		case b.needsProxy && !b.throughProxy(r):
 			http.Error(w, "Plain HTTP is served to the trusted proxies alone.", http.StatusForbidden)
+		case !canonical(r.URL.Path):
+			http.Error(w, "There is nothing at this address.", http.StatusNotFound)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// canonical reports whether a path has no empty, "." or ".." element.
+func canonical(p string) bool {
+	return p == "/" || strings.HasPrefix(p, "/") && path.Clean(p) == strings.TrimSuffix(p, "/")
 }
 
 // hostAllowed reports whether host is the issuer's; dev accepts any loopback

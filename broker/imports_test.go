@@ -98,8 +98,14 @@ func TestPackages(t *testing.T) {
 		parsed, err := parser.ParseFile(token.NewFileSet(), doc, nil, parser.PackageClauseOnly|parser.ParseComments)
 		if err != nil {
 			t.Errorf("%s has no doc.go: %v", dir, err)
-		} else if !strings.HasPrefix(parsed.Doc.Text(), "Package "+parsed.Name.Name+" ") {
-			t.Errorf("%s does not begin with \"Package %s \"", doc, parsed.Name.Name)
+			continue
+		}
+		opening := "Package " + parsed.Name.Name + " "
+		if parsed.Name.Name == "main" {
+			opening = "Command " + path.Base(dir) + " "
+		}
+		if !strings.HasPrefix(parsed.Doc.Text(), opening) {
+			t.Errorf("%s does not begin with %q", doc, opening)
 		}
 	}
 }

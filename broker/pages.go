@@ -16,7 +16,7 @@ import (
 // language, and the code to read out when asking for help. An empty lang is
 // found from the request.
 func (b *Broker) frame(r *http.Request, c *client.Client, lang string) web.Frame {
-	frame := web.Frame{SupportCode: supportCode(r.Context()), Lang: lang}
+	frame := web.Frame{SupportCode: supportCode(r.Context()), Lang: lang, LangPath: bare(r)}
 	fallback := b.config.Languages.Default
 	if c != nil && c.Language != "" {
 		fallback = c.Language
@@ -29,6 +29,17 @@ func (b *Broker) frame(r *http.Request, c *client.Client, lang string) web.Frame
 		frame.Client = web.Client{Name: c.DisplayName(frame.Lang), Home: c.Home()}
 	}
 	return frame
+}
+
+// bare is the path of a page that can be asked for again in another language:
+// one that came by GET and has nothing but a language in its query.
+func bare(r *http.Request) string {
+	query := r.URL.Query()
+	query.Del("lang")
+	if r.Method != http.MethodGet || len(query) > 0 {
+		return ""
+	}
+	return r.URL.Path
 }
 
 // accountPage shows a signed-in person their account.

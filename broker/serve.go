@@ -25,6 +25,10 @@ import (
 // retryAfter is what "could not check" tells callers to wait, in seconds.
 const retryAfter = 2
 
+// noStore is shared by all answers: its capacity is its length, so nobody can
+// append to it in place.
+var noStore = []string{"no-store"}
+
 // mux builds the handler of a table of routes.
 func (b *Broker) mux(table []route) http.Handler {
 	mux := http.NewServeMux()
@@ -36,7 +40,10 @@ func (b *Broker) mux(table []route) http.Handler {
 	}
 	nowhere := b.serve(route{pattern: "/", class: page, handle: b.nowhere})
 	for path, allowed := range methods {
-		if path != "/{$}" && !strings.HasSuffix(path, "/") {
+		switch folder, ok := strings.CutSuffix(path, "/"); {
+		case ok:
+			mux.Handle(folder, nowhere) // or the mux would redirect with 307
+		case path != "/{$}":
 			mux.Handle(path, b.serve(route{pattern: path, class: machine, handle: wrongMethod(allowed)}))
 		}
 	}
@@ -53,6 +60,9 @@ func (b *Broker) serve(rt route) http.Handler {
 		support := newSupportCode()
 		answer := &answer{ResponseWriter: w}
 		w.Header()["Bongsu-Request-Id"] = []string{support}
+		if rt.class == page || rt.class == form || rt.class == elsewhere {
+			w.Header()["Cache-Control"] = noStore // redirects too: they carry cookies and codes
+		}
 		r = r.WithContext(context.WithValue(r.Context(), supportKey{}, support))
 		err := b.guarded(rt, answer, r)
 		if err != nil {
@@ -93,9 +103,8 @@ func (b *Broker) fail(rt route, w *answer, r *http.Request, err error) {
 		return
 	}
 	problem, status := pageProblem(err)
-	var found *login.Problem
 	var about *client.Client
-	if errors.As(err, &found) {
+	if found, ok := errors.AsType[*login.Problem](err); ok {
 		about = found.Client
 	}
 	problem.Frame = b.frame(r, about, "")

@@ -27,7 +27,7 @@ export race_packages_text="${race_packages[*]}"
 
 lane_unit() {
 	local unformatted
-	unformatted=$(gofmt -l broker cmd keys providers)
+	unformatted=$(gofmt -l broker cmd deploy keys providers)
 	[ -z "$unformatted" ] || fail "gofmt: $unformatted"
 	go mod tidy -diff
 	go vet ./...

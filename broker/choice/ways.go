@@ -135,8 +135,8 @@ func (q *Question) wanted() []string {
 }
 
 func lastIndex(s []string, v string) int {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == v {
+	for i, w := range slices.Backward(s) {
+		if w == v {
 			return i
 		}
 	}

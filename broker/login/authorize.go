@@ -44,8 +44,7 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = h.admissible(v)
 	}
-	var refusal *oauth.Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*oauth.Error](err); ok {
 		return h.refuse(v, refusal)
 	}
 	if err != nil {
@@ -156,8 +155,13 @@ func (h *Handler) sessionUnreadable(v *visit, cause error) error {
 	if slices.Contains(v.login.Request.Prompt, "none") {
 		return h.refuse(v, oauth.TemporarilyUnavailable("The session could not be checked; try again.").With(cause))
 	}
+	again := v.r.URL.RequestURI()
+	if v.login.Hinted != "" {
+		again = "" // no page of ours holds a token
+	}
 	return &Problem{
-		Kind: web.ProblemUnavailable, Status: http.StatusServiceUnavailable, Client: v.client, Err: cause,
+		Kind: web.ProblemUnavailable, Status: http.StatusServiceUnavailable, Client: v.client,
+		RetryHref: again, Err: cause,
 	}
 }
 

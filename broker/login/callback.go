@@ -98,8 +98,7 @@ func (h *Handler) strayed(r *http.Request, cause error) error {
 // asBadRequest gives a callback without its login the status of a request that
 // cannot be right, whatever the page says.
 func asBadRequest(err error) error {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		p.Status = http.StatusBadRequest
 	}
 	return err

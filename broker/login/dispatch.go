@@ -69,7 +69,7 @@ func (h *Handler) walk(v *visit) error {
 				return err
 			}
 		case resolveIdentity:
-			if err := h.resolve(v); err != nil {
+			if ended, err := h.resolve(v); ended || err != nil {
 				return err
 			}
 		case askMatch:

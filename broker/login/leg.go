@@ -72,12 +72,12 @@ func (h *Handler) observe(v *visit, o providers.Observation) {
 
 // reasonOf puts a failed leg into the person's words.
 func reasonOf(err error) web.Reason {
-	switch outcome := providers.OutcomeOf(err); {
-	case outcome == providers.User:
+	switch providers.OutcomeOf(err) {
+	case providers.User:
 		return web.ReasonDenied
-	case outcome == providers.Ours:
+	case providers.Ours:
 		return web.ReasonSetup
-	case outcome == providers.Trust:
+	case providers.Trust:
 		return web.ReasonInvalid
 	default:
 		return web.ReasonUnavailable

@@ -13,7 +13,6 @@ import (
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/keys/seal"
-	"github.com/bongsu/bongsu/providers"
 )
 
 // How long a login may take: unused, and at most.
@@ -26,7 +25,7 @@ const (
 // upstream state.
 type Purpose string
 
-// Signing in to a website.
+// PurposeLogin is signing in to a website.
 const PurposeLogin Purpose = "login"
 
 // The seals of this package.
@@ -62,13 +61,6 @@ type Login struct {
 type Failure struct {
 	Way    string     `json:"w"`
 	Reason web.Reason `json:"r"`
-}
-
-// Proof is an identity proven in this login, waiting for the person's word on
-// whose it is.
-type Proof struct {
-	Identity providers.Identity `json:"i"`
-	At       int64              `json:"t"` // when it was proven, Unix seconds
 }
 
 // done is what remains of a login that has ended: where the person may go on.
@@ -115,14 +107,12 @@ type cookies struct {
 // group is the start of every login cookie's name; ids sort by age.
 const group = "login_"
 
-// keep seals the login into its cookie. A profile too large for the cookie is
-// shortened: only the identity's key is needed to go on.
+// keep seals the login into its cookie. One too large for the cookie is
+// shortened: what a provider tells of a person never ends a login.
 func (c cookies) keep(w http.ResponseWriter, r *http.Request, l *Login) error {
 	l.Seen = c.now().Unix()
 	sealed, err := c.sealed(l)
-	if err == nil && len(sealed) > cookie.MaxValue && l.Proof != nil {
-		i := &l.Proof.Identity
-		i.Picture, i.Locale, i.Phone, i.PhoneVerified, i.ACR, i.AMR = "", "", "", false, "", nil
+	for err == nil && len(sealed) > cookie.MaxValue && l.shorten() {
 		sealed, err = c.sealed(l)
 	}
 	if err != nil {
@@ -152,12 +142,25 @@ func (c cookies) sealed(l *Login) (string, error) {
 // read returns the login loginID of the browser that sent r. errNoLogin: it
 // has none that may go on. Any other error means that it could not be checked.
 func (c cookies) read(ctx context.Context, r *http.Request, loginID string) (*Login, error) {
+	l, err := c.begun(ctx, r, loginID)
+	if err != nil {
+		return nil, err
+	}
+	if l.expired(c.now()) {
+		return nil, errNoLogin
+	}
+	return l, nil
+}
+
+// begun is read for logins that may have expired: they still say which website
+// to start again at.
+func (c cookies) begun(ctx context.Context, r *http.Request, loginID string) (*Login, error) {
 	plain, err := c.open(ctx, r, loginID, sealLogin)
 	if err != nil {
 		return nil, err
 	}
 	var l Login
-	if err := json.Unmarshal(plain, &l); err != nil || l.ID != loginID || l.expired(c.now()) {
+	if err := json.Unmarshal(plain, &l); err != nil || l.ID != loginID {
 		return nil, errNoLogin
 	}
 	return &l, nil

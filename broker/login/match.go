@@ -20,25 +20,26 @@ import (
 // for it.
 const proofLife = 10 * time.Minute
 
-// resolve looks for the account of the proven identity. What could not be
-// looked up is neither a known person nor a new one: the proof is kept and the
-// same login goes on when the person tries again.
-func (h *Handler) resolve(v *visit) error {
+// resolve looks for the account of the proven identity, and reports whether
+// that ended the login. What could not be looked up is neither a known person
+// nor a new one: the proof is kept and the same login goes on when the person
+// tries again.
+func (h *Handler) resolve(v *visit) (ended bool, err error) {
 	if h.Now().Sub(time.Unix(v.login.Proof.At, 0)) > proofLife {
 		v.login.Proof = nil
-		return nil
+		return false, nil
 	}
 	found, err := h.Accounts.Resolve(v.ctx(), v.login.Proof.Identity)
 	switch {
 	case errors.Is(err, account.ErrUnknown):
 		v.unknown = true
-		return nil
+		return false, nil
 	case errors.Is(err, account.ErrDisabled):
-		return h.refuse(v, oauth.AccessDenied("The account is disabled."))
+		return true, h.refuse(v, oauth.AccessDenied("The account is disabled."))
 	case err != nil:
-		return h.couldNotCheck(v, err)
+		return true, h.couldNotCheck(v, err)
 	}
-	return h.proved(v, found)
+	return false, h.proved(v, found)
 }
 
 // proved is the moment at which the login has its account: what the browser

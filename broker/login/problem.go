@@ -42,7 +42,10 @@ func (h *Handler) absent(r *http.Request, loginID, clientTag string, err error) 
 		known, _ := h.Clients.Client(ended.Client)
 		return &Problem{Kind: web.ProblemDone, Status: http.StatusOK, Client: known}
 	}
-	known, _ := h.Clients.ByTag(clientTag)
+	known, ok := h.Clients.ByTag(clientTag)
+	if begun, err := h.logins.begun(r.Context(), r, loginID); !ok && err == nil {
+		known, _ = h.Clients.Client(begun.Client)
+	}
 	if h.justBegan(loginID) && len(r.Cookies()) == 0 {
 		return &Problem{Kind: web.ProblemCookies, Status: http.StatusBadRequest, Client: known, Err: err}
 	}

@@ -61,7 +61,7 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 	keyID, rest := text[:keyIDLength], text[keyIDLength:]
 	message, encoded := rest[:len(rest)-macLength], rest[len(rest)-macLength:]
 	mac, err := id.Bytes(encoded)
-	if err != nil || message[:1] != purposeMark {
+	if err != nil || id.Text(mac) != encoded || message[:1] != purposeMark { // one state has one text
 		return state{}, errState
 	}
 	err = t.CheckTag(ctx, sealState, keyID, []byte(message), mac)

@@ -30,8 +30,8 @@ func (s *Set) Run(ctx context.Context) {
 	poll, sweep := time.NewTicker(s.poll), time.NewTicker(sweepEvery)
 	defer poll.Stop()
 	defer sweep.Stop()
-	feed := trouble{set: s, with: "feed of negative facts"}
-	log := trouble{set: s, with: "log of negative facts"}
+	feed := trouble{set: s, with: "reading the feed"}
+	log := trouble{set: s, with: "writing the log"}
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,7 +50,7 @@ func (s *Set) Run(ctx context.Context) {
 func (s *Set) sendAll(ctx context.Context) {
 	again := time.NewTicker(s.poll)
 	defer again.Stop()
-	store := trouble{set: s, with: "sending negative facts"}
+	store := trouble{set: s, with: "sending to the store"}
 	for {
 		select {
 		case <-ctx.Done():
@@ -178,9 +178,9 @@ func (t *trouble) note(ctx context.Context, err error) {
 	switch {
 	case err != nil && !t.lasts && ctx.Err() == nil:
 		t.lasts = true
-		t.set.logger.LogAttrs(ctx, slog.LevelWarn, t.with+" fails; retrying", slog.Any("error", err))
+		t.set.logger.LogAttrs(ctx, slog.LevelWarn, "negative facts: fails, retrying", slog.String("what", t.with), slog.Any("error", err))
 	case err == nil && t.lasts:
 		t.lasts = false
-		t.set.logger.LogAttrs(ctx, slog.LevelInfo, t.with+" works again")
+		t.set.logger.LogAttrs(ctx, slog.LevelInfo, "negative facts: works again", slog.String("what", t.with))
 	}
 }

@@ -12,8 +12,24 @@ var (
 	ErrConflict    = errors.New("store: conflict")             // the record changed or exists already
 	ErrReplayed    = errors.New("store: code replayed")        // the same code was claimed before
 	ErrUsed        = errors.New("store: login used")           // another code of this login was claimed before
-	ErrDisabled    = errors.New("store: account disabled")     // the account is disabled
+	ErrInvalid     = errors.New("store: invalid record")       // the caller's record breaks a bound below; nothing was asked or changed
 	ErrUnavailable = errors.New("store: could not be reached") // nothing is known: retry, never conclude
+)
+
+// The bounds of what is stored, in bytes of UTF-8. Text is kept byte for byte,
+// never normalised or cut: what is longer, is not UTF-8 or holds a NUL is
+// refused with [ErrInvalid].
+const (
+	MaxID        = 64   // of accounts, grants, logins and sessions; not empty
+	MaxProvider  = 64   // of a provider instance's id; not empty
+	MaxSubject   = 255  // of an upstream's subject; not empty
+	MaxAttribute = 2048 // of each attribute of an account
+	MaxClientID  = 255  // of a client's id; not empty
+	MaxScope     = 2048 // of a grant's scope, joined by spaces
+	MaxMethod    = 255  // of an acr, and of amr joined by spaces
+	MaxFactKind  = 64   // of a fact's kind; not empty
+	MaxFactID    = 255  // of what a fact is about; not empty
+	MaxSecret    = 4096 // of a wrapped secret, 64 of its name; neither empty
 )
 
 // Account is our record of a person. What websites see belongs to it, not to
@@ -33,7 +49,7 @@ type Account struct {
 	Locale        string
 
 	CreatedAt time.Time // UTC, microseconds
-	UpdatedAt time.Time
+	UpdatedAt time.Time // when an attribute last changed; disabling and ending sessions are no such change
 }
 
 // IdentityKey finds an account, and nothing else does.
@@ -52,12 +68,14 @@ type Link struct {
 
 // Accounts finds, opens and changes accounts.
 type Accounts interface {
-	// AccountByIdentity returns the account that key is linked to.
-	// ErrNotFound: the writer knows no such link.
+	// AccountByIdentity returns the account that key is linked to. That it is
+	// disabled is the writer's word too. ErrNotFound: the writer knows no such
+	// link.
 	AccountByIdentity(ctx context.Context, key IdentityKey) (Account, error)
 
 	// Account returns the account with id whose epoch is at least minEpoch; a
-	// replica that lags behind minEpoch is not believed. ErrNotFound.
+	// replica that lags behind minEpoch is not believed, nor is one that says
+	// disabled. ErrNotFound: the writer knows no such account of such an epoch.
 	Account(ctx context.Context, id string, minEpoch int64) (Account, error)
 
 	// OpenAccount stores a new account with its first link, both or neither.
@@ -68,19 +86,23 @@ type Accounts interface {
 	// linked already, to whichever account. ErrNotFound: no such account.
 	LinkIdentity(ctx context.Context, l Link) error
 
-	// Links returns the links of an account, oldest first.
+	// Links returns the links of an account, oldest first, as the writer knows
+	// them: a missing link is a fact too. An unknown account has none.
 	Links(ctx context.Context, accountID string) ([]Link, error)
 
 	// DisableAccount disables the account and records the fact, in one
-	// transaction. Repeating it is no error. ErrNotFound.
+	// transaction. Repeating it changes nothing and returns what stands.
+	// ErrNotFound.
 	DisableAccount(ctx context.Context, id string, at time.Time) (Fact, error)
 
 	// EnableAccount undoes DisableAccount with a higher epoch, so that no
-	// older session returns, and records the lifted fact. ErrNotFound.
+	// older session returns, and records the lifted fact: a disabling of a
+	// lower epoch that arrives after it has lost. Repeating it changes nothing
+	// and returns what stands. ErrNotFound.
 	EnableAccount(ctx context.Context, id string, at time.Time) (Fact, error)
 
-	// EndSessions raises the account's epoch by one: every session made
-	// before is void everywhere. ErrNotFound.
+	// EndSessions raises the account's epoch by one and records it: every
+	// session made before is void everywhere. ErrNotFound.
 	EndSessions(ctx context.Context, id string, at time.Time) (Fact, error)
 }
 
@@ -92,14 +114,14 @@ type Grant struct {
 	CodeHash  []byte // SHA-256 of the code, tells a replay from another code of the same login
 	AccountID string
 	ClientID  string
-	SID       string   // the session the login made or used
-	Scope     []string // granted
+	SID       string   // the session the login made or used; may be empty
+	Scope     []string // granted; no empty words, no spaces in them
 	Provider  string   // the way: provider instance id
 	ACR       string
-	AMR       []string
+	AMR       []string // no empty words, no spaces in them
 	AuthTime  time.Time
 	CreatedAt time.Time
-	ExpiresAt time.Time // after it the row may be purged
+	ExpiresAt time.Time // after it the row may be purged; zero is never
 }
 
 // Grants claims codes and reads what they gave.
@@ -109,13 +131,17 @@ type Grants interface {
 	// login exactly one is. A second call with the same g.ID is the first
 	// again. ErrReplayed: the same code was claimed before, and the returned
 	// id is the grant it gave. ErrUsed: another code of this login was.
+	// ErrConflict: g.ID is another login's grant. After ErrUnavailable the code
+	// may be claimed or not; a call with the same g.ID settles it.
 	ClaimCode(ctx context.Context, g Grant) (grantID string, err error)
 
-	// GrantedAccount returns a grant and its account. ErrNotFound.
+	// GrantedAccount returns a grant and its account. That the account is
+	// disabled is the writer's word. ErrNotFound: the writer knows no such
+	// grant, or no such account.
 	GrantedAccount(ctx context.Context, grantID string) (Grant, Account, error)
 
-	// PurgeGrants deletes at most limit grants that expired before at and
-	// returns how many went.
+	// PurgeGrants deletes at most limit grants that expired before at, oldest
+	// first, and returns how many went.
 	PurgeGrants(ctx context.Context, at time.Time, limit int) (int, error)
 }
 
@@ -146,15 +172,23 @@ type Fact struct {
 // Facts stores negative facts and feeds them to every node.
 type Facts interface {
 	// RecordFact stores f under (Kind, ID) with a new revision, allocated by
-	// updating one row in the same transaction, and returns it. Repeating a
-	// fact that is not lifted changes nothing and returns what stands.
+	// updating one row in the same transaction, and returns it. What adds
+	// nothing to a fact that stands, no higher epoch and no later Until,
+	// changes nothing; so does a fact of a lower epoch than that with which the
+	// writer lifted it. Either way the answer is what the store holds, which
+	// may be the lifted fact. In the same transaction [AccountDisabled]
+	// disables the account, and both kinds about accounts raise its epoch to at
+	// least theirs; there may be no such account. f.Revision is ignored.
+	// ErrInvalid: also for a lifted fact, which only EnableAccount makes.
 	RecordFact(ctx context.Context, f Fact) (Fact, error)
 
 	// FactsSince returns at most limit facts with a revision above revision,
-	// ascending.
+	// ascending. While the writer cannot be reached a replica may answer, which
+	// knows a beginning of the same feed.
 	FactsSince(ctx context.Context, revision int64, limit int) ([]Fact, error)
 
-	// PurgeFacts deletes facts whose Until lies before at.
+	// PurgeFacts deletes at most limit facts whose Until lies before at, and
+	// returns how many went.
 	PurgeFacts(ctx context.Context, at time.Time, limit int) (int, error)
 }
 
@@ -173,8 +207,9 @@ type Store interface {
 	Facts
 	Secrets
 
-	// Ping answers nil when the writer takes writes. ErrUnavailable.
+	// Ping answers nil when the writer takes writes, by writing. ErrUnavailable.
 	Ping(ctx context.Context) error
-	// Close waits for running verbs and closes the connections.
+	// Close waits for running verbs and closes the connections. Verbs called
+	// afterwards return ErrUnavailable. It may be called twice.
 	Close() error
 }

@@ -51,10 +51,7 @@ func measureBroker(ctx context.Context, s settings, store, alg string, bare bare
 }
 
 func measureAll(ctx context.Context, s settings, p *process, db *database, issuer string, u *upstream, alg string, bare bareNumbers) error {
-	w, err := newWebsite(ctx, issuer, u, alg)
-	if err != nil {
-		return err
-	}
+	w := newWebsite(ctx, issuer, u, alg)
 	given, err := meetEverybody(ctx, w)
 	if err != nil {
 		return err

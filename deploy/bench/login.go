@@ -26,11 +26,11 @@ type website struct {
 	verifier *oidc.IDTokenVerifier
 }
 
-func newWebsite(ctx context.Context, issuer string, u *upstream, alg string) (*website, error) {
+func newWebsite(ctx context.Context, issuer string, u *upstream, alg string) *website {
 	keySet := oidc.NewRemoteKeySet(context.WithoutCancel(ctx), issuer+"/jwks")
 	return &website{issuer: issuer, upstream: u, verifier: oidc.NewVerifier(issuer, keySet, &oidc.Config{
 		ClientID: clientID, SupportedSigningAlgs: []string{alg},
-	})}, nil
+	})}
 }
 
 // tokens are what a login gives.
@@ -87,9 +87,7 @@ func (s *website) authorize(ctx context.Context, c *http.Client, person string, 
 	return codeOf(answer)
 }
 
-var (
-	stepToken = regexp.MustCompile(`name="step_token" value="([^"]+)"`)
-)
+var stepToken = regexp.MustCompile(`name="step_token" value="([^"]+)"`)
 
 // open makes the account of a person who comes for the first time.
 func (s *website) open(ctx context.Context, c *http.Client, answer *http.Response, jar []*http.Cookie) (string, error) {

@@ -1,189 +1,180 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// The bounds of what is kept, in bytes.
+const accountColumns = `accounts.id, accounts.seed, accounts.epoch, accounts.disabled, accounts.name, accounts.email,
+	accounts.email_verified, accounts.phone, accounts.phone_verified, accounts.picture, accounts.locale,
+	accounts.created_at, accounts.updated_at`
+
 const (
-	maxSubject = 255
-	maxText    = 2048
+	selectAccountByIdentity query = `SELECT ` + accountColumns + `
+		FROM links JOIN accounts ON accounts.id = links.account_id
+		WHERE links.provider = $1 AND links.subject = $2`
+	selectAccount query = `SELECT ` + accountColumns + ` FROM accounts WHERE accounts.id = $1 AND accounts.epoch >= $2`
+	insertAccount query = `INSERT INTO accounts (id, seed, epoch, disabled, name, email, email_verified, phone,
+			phone_verified, picture, locale, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	insertLink  query = `INSERT INTO links (provider, subject, account_id, created_at) VALUES ($1, $2, $3, $4)`
+	selectLinks query = `SELECT provider, subject, created_at FROM links WHERE account_id = $1
+		ORDER BY created_at, provider, subject`
 )
 
-const accountColumns = `a.id, a.seed, a.epoch, a.disabled, a.name, a.email, a.email_verified, a.phone,
-	a.phone_verified, a.picture, a.locale, a.created_at, a.updated_at`
-
-// scannable is a row.
-type scannable interface{ Scan(dest ...any) error }
-
-// scanAccount reads accountColumns and whatever stands behind them.
-func scanAccount(row scannable, a *store.Account, more ...any) error {
-	var created, updated int64
-	dest := [...]any{
-		&a.ID, &a.Seed, &a.Epoch, &a.Disabled, &a.Name, &a.Email, &a.EmailVerified, &a.Phone,
-		&a.PhoneVerified, &a.Picture, &a.Locale, &created, &updated,
-	}
-	if err := row.Scan(append(dest[:], more...)...); err != nil {
-		return err
-	}
-	a.CreatedAt, a.UpdatedAt = moment(created), moment(updated)
-	return nil
+// accountRow scans an account.
+type accountRow struct {
+	store.Account
+	created, updated int64
 }
 
-const selectByIdentity = `SELECT ` + accountColumns + ` FROM links l JOIN accounts a ON a.id = l.account_id
-	WHERE l.provider = $1 AND l.subject = $2`
+// columns are where accountColumns go.
+func (r *accountRow) columns() []any {
+	return []any{
+		&r.ID, &r.Seed, &r.Epoch, &r.Disabled, &r.Name, &r.Email, &r.EmailVerified, &r.Phone, &r.PhoneVerified,
+		&r.Picture, &r.Locale, &r.created, &r.updated,
+	}
+}
+
+func (r *accountRow) account() store.Account {
+	a := r.Account
+	a.CreatedAt, a.UpdatedAt = timeOf(r.created), timeOf(r.updated)
+	return a
+}
 
 // AccountByIdentity implements [store.Accounts].
 func (s *Store) AccountByIdentity(ctx context.Context, key store.IdentityKey) (store.Account, error) {
-	var a store.Account
-	err := s.find(ctx, func(ctx context.Context, r runner) error {
-		return scanAccount(r.row(ctx, selectByIdentity, key.Provider, key.Subject), &a)
-	})
-	return a, err
+	var c check
+	c.key(key)
+	return s.oneAccount(ctx, "account by identity", c, selectAccountByIdentity, key.Provider, key.Subject)
 }
-
-const selectAccount = `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1`
-
-// errBehind means that a replica has not seen what the caller has.
-var errBehind = errors.New("sqlstore: the replica is behind")
 
 // Account implements [store.Accounts].
 func (s *Store) Account(ctx context.Context, id string, minEpoch int64) (store.Account, error) {
-	var a store.Account
-	err := s.find(ctx, func(ctx context.Context, r runner) error {
-		if err := scanAccount(r.row(ctx, selectAccount, id), &a); err != nil {
-			return err
-		}
-		if a.Epoch < minEpoch && s.engine.lags() && r == s.engine.reader() {
-			return errBehind
-		}
-		return nil
+	var c check
+	c.filled("account id", id, store.MaxID)
+	return s.oneAccount(ctx, "account", c, selectAccount, id, minEpoch)
+}
+
+// oneAccount reads an account. A replica that knows none, or says that it is
+// disabled, is not believed.
+func (s *Store) oneAccount(ctx context.Context, verb string, c check, q query, args ...any) (store.Account, error) {
+	if c.err != nil {
+		return store.Account{}, fact(verb, c.err)
+	}
+	var r accountRow
+	err := s.verb(ctx, verb, func(ctx context.Context) error {
+		return found(s.ask(ctx, func(ctx context.Context, on session) error {
+			r = accountRow{}
+			return on.row(ctx, q, args, r.columns()...)
+		}, func() bool { return !r.Disabled }))
 	})
-	return a, err
+	if err != nil {
+		return store.Account{}, err
+	}
+	return r.account(), nil
+}
+
+// found names the error of a row that is not there.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return err
 }
 
 // OpenAccount implements [store.Accounts].
 func (s *Store) OpenAccount(ctx context.Context, a store.Account, key store.IdentityKey) error {
-	if err := checkAccount(a, key); err != nil {
-		return err
+	const verb = "open account"
+	var c check
+	c.account(a)
+	c.key(key)
+	if c.err != nil {
+		return fact(verb, c.err)
 	}
-	return s.atomic(ctx, func(ctx context.Context, r runner) error {
-		_, err := r.exec(ctx, `INSERT INTO accounts (id, seed, epoch, disabled, name, email, email_verified, phone,
-			phone_verified, picture, locale, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-			a.ID, a.Seed, a.Epoch, a.Disabled, a.Name, a.Email, a.EmailVerified, a.Phone,
-			a.PhoneVerified, a.Picture, a.Locale, micros(a.CreatedAt), micros(a.UpdatedAt))
-		if err != nil {
+	account := []any{
+		a.ID, bytes.Clone(a.Seed), a.Epoch, a.Disabled, a.Name, a.Email, a.EmailVerified, a.Phone, a.PhoneVerified,
+		a.Picture, a.Locale, micros(a.CreatedAt), micros(a.UpdatedAt),
+	}
+	link := []any{key.Provider, key.Subject, a.ID, micros(a.CreatedAt)}
+	return s.verb(ctx, verb, func(ctx context.Context) error {
+		return s.writer.transact(ctx, once, func(ctx context.Context, q session) error {
+			if _, err := q.exec(ctx, insertAccount, account...); err != nil {
+				return err
+			}
+			_, err := q.exec(ctx, insertLink, link...)
 			return err
-		}
-		return insertLink(ctx, r, store.Link{IdentityKey: key, AccountID: a.ID, CreatedAt: a.CreatedAt})
+		})
 	})
 }
 
 // LinkIdentity implements [store.Accounts].
 func (s *Store) LinkIdentity(ctx context.Context, l store.Link) error {
-	if err := checkKey(l.IdentityKey); err != nil {
-		return err
+	const verb = "link identity"
+	var c check
+	c.key(l.IdentityKey)
+	c.filled("account id", l.AccountID, store.MaxID)
+	if c.err != nil {
+		return fact(verb, c.err)
 	}
-	return s.atomic(ctx, func(ctx context.Context, r runner) error {
-		var found string
-		err := r.row(ctx, `SELECT id FROM accounts WHERE id = $1`, l.AccountID).Scan(&found)
-		if errors.Is(err, sql.ErrNoRows) {
+	return s.verb(ctx, verb, func(ctx context.Context) error {
+		_, err := s.execute(ctx, once, insertLink, l.Provider, l.Subject, l.AccountID, micros(l.CreatedAt))
+		if errors.Is(err, errMissing) {
 			return store.ErrNotFound
 		}
-		if err != nil {
-			return err
-		}
-		return insertLink(ctx, r, l)
+		return err
 	})
-}
-
-func insertLink(ctx context.Context, r runner, l store.Link) error {
-	_, err := r.exec(ctx, `INSERT INTO links (provider, subject, account_id, created_at) VALUES ($1, $2, $3, $4)`,
-		l.Provider, l.Subject, l.AccountID, micros(l.CreatedAt))
-	return err
 }
 
 // Links implements [store.Accounts].
 func (s *Store) Links(ctx context.Context, accountID string) ([]store.Link, error) {
+	const verb = "links"
+	var c check
+	c.filled("account id", accountID, store.MaxID)
+	if c.err != nil {
+		return nil, fact(verb, c.err)
+	}
 	var links []store.Link
-	err := s.find(ctx, func(ctx context.Context, r runner) error {
-		links = nil
-		rows, err := r.rows(ctx, `SELECT provider, subject, created_at FROM links WHERE account_id = $1
-			ORDER BY created_at, provider, subject`, accountID)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			l := store.Link{AccountID: accountID}
-			var created int64
-			if err := rows.Scan(&l.Provider, &l.Subject, &created); err != nil {
-				return err
-			}
-			l.CreatedAt = moment(created)
-			links = append(links, l)
-		}
-		return rows.Err()
+	err := s.verb(ctx, verb, func(ctx context.Context) error {
+		return s.writer.read(ctx, func(ctx context.Context, q session) error {
+			links = nil
+			return q.rows(ctx, selectLinks, []any{accountID}, func(scan scan) error {
+				l, created := store.Link{AccountID: accountID}, int64(0)
+				if err := scan(&l.Provider, &l.Subject, &created); err != nil {
+					return err
+				}
+				l.CreatedAt = timeOf(created)
+				links = append(links, l)
+				return nil
+			})
+		})
 	})
-	return links, err
+	if err != nil {
+		return nil, err
+	}
+	return links, nil
 }
 
 // DisableAccount implements [store.Accounts].
 func (s *Store) DisableAccount(ctx context.Context, id string, at time.Time) (store.Fact, error) {
-	return s.changeAccount(ctx, id, at, `UPDATE accounts SET disabled = TRUE, updated_at = $2 WHERE id = $1 RETURNING epoch`,
-		store.Fact{Kind: store.AccountDisabled, ID: id, At: at})
+	f := store.Fact{Kind: store.AccountDisabled, ID: id, At: at}
+	return s.decide(ctx, change{verb: "disable account", fact: f, effort: again, decide: disabled})
 }
 
 // EnableAccount implements [store.Accounts].
 func (s *Store) EnableAccount(ctx context.Context, id string, at time.Time) (store.Fact, error) {
-	return s.changeAccount(ctx, id, at, `UPDATE accounts SET disabled = FALSE, epoch = epoch + 1, updated_at = $2 WHERE id = $1 RETURNING epoch`,
-		store.Fact{Kind: store.AccountDisabled, ID: id, At: at, Lifted: true})
+	f := store.Fact{Kind: store.AccountDisabled, ID: id, At: at}
+	return s.decide(ctx, change{verb: "enable account", fact: f, effort: again, decide: enabled})
 }
 
-// EndSessions implements [store.Accounts].
+// EndSessions implements [store.Accounts]. When the outcome is not known it is
+// not repeated: a second time would raise the epoch twice.
 func (s *Store) EndSessions(ctx context.Context, id string, at time.Time) (store.Fact, error) {
-	return s.changeAccount(ctx, id, at, `UPDATE accounts SET epoch = epoch + 1, updated_at = $2 WHERE id = $1 RETURNING epoch`,
-		store.Fact{Kind: store.AccountEpoch, ID: id, At: at})
-}
-
-// changeAccount updates an account and records what follows, or neither.
-func (s *Store) changeAccount(ctx context.Context, id string, at time.Time, update string, f store.Fact) (store.Fact, error) {
-	err := s.atomic(ctx, func(ctx context.Context, r runner) error {
-		err := r.row(ctx, update, id, micros(at)).Scan(&f.Epoch)
-		if errors.Is(err, sql.ErrNoRows) {
-			return store.ErrNotFound
-		}
-		if err != nil {
-			return err
-		}
-		f, err = recordFact(ctx, r, f)
-		return err
-	})
-	return f, err
-}
-
-func checkAccount(a store.Account, key store.IdentityKey) error {
-	for name, text := range map[string]string{
-		"id": a.ID, "name": a.Name, "email": a.Email, "phone": a.Phone, "picture": a.Picture, "locale": a.Locale,
-	} {
-		if len(text) > maxText || !utf8.ValidString(text) {
-			return fmt.Errorf("sqlstore: the account's %s is longer than %d bytes or no UTF-8", name, maxText)
-		}
-	}
-	return checkKey(key)
-}
-
-func checkKey(key store.IdentityKey) error {
-	if key.Provider == "" || key.Subject == "" || len(key.Subject) > maxSubject || !utf8.ValidString(key.Subject) {
-		return fmt.Errorf("sqlstore: an identity needs a provider and a subject of 1 to %d bytes of UTF-8", maxSubject)
-	}
-	return nil
+	f := store.Fact{Kind: store.AccountEpoch, ID: id, At: at}
+	return s.decide(ctx, change{verb: "end sessions", fact: f, effort: once, decide: ended})
 }

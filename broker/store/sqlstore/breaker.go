@@ -3,120 +3,175 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// When an address is left behind: so many deadlines in a row, so long without
-// a byte from it, and how long it is then not dialled.
 const (
-	breakAfter  = 3
-	breakSilent = time.Second
-	breakFor    = 5 * time.Second
+	maxSilences = 3               // in a row, then an address is left
+	refuseFor   = 5 * time.Second // after that
 )
 
-// errBroken means that an address did not answer lately and is left alone.
-var errBroken = errors.New("sqlstore: the address did not answer and is left alone for a moment")
+var errSilent = errors.New("sqlstore: the address fell silent and is left alone for a while")
 
-// breaker leaves a frozen server behind. A server that is dead refuses
-// connections; a frozen one accepts them, answers nothing and would keep every
-// connection of the pool busy until its deadline, again and again.
+// breaker leaves an address that accepts connections and answers nothing, as a
+// frozen server does. The driver alone would keep every connection busy there
+// for 15 seconds. When three questions in a row went unanswered for a time in
+// which the address said nothing else either, all its connections are closed
+// and it is not called again for 5 seconds: whoever has another host in the
+// connection string goes there.
 type breaker struct {
-	now    func() time.Time
-	dialer net.Dialer
+	silence time.Duration // without an answer until a question counts
+	now     func() time.Time
+	began   time.Time // times below count from here: the wall clock may be set
+	logger  *slog.Logger
 
 	mu        sync.Mutex
-	deadlines int
-	open      map[*trackedConn]struct{}
-	broken    map[string]time.Time // address → until when
+	addresses map[string]*address
 }
 
-func newBreaker(now func() time.Time) *breaker {
-	return &breaker{now: now, open: make(map[*trackedConn]struct{}), broken: make(map[string]time.Time)}
-}
-
-// dial implements pgconn's DialFunc.
-func (b *breaker) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	b.mu.Lock()
-	until, isBroken := b.broken[address]
-	b.mu.Unlock()
-	if isBroken && b.now().Before(until) {
-		return nil, errBroken
+func newBreaker(o Options) *breaker {
+	// An attempt ends after half of the verb's time, a little later than a
+	// question that was asked in it has to count.
+	return &breaker{
+		silence: o.Timeout * 3 / 8, now: o.Now, began: o.Now(), logger: o.Logger, addresses: map[string]*address{},
 	}
-	conn, err := b.dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	tracked := &trackedConn{Conn: conn, breaker: b, address: address, heard: b.now()}
-	b.mu.Lock()
-	b.open[tracked] = struct{}{}
-	b.mu.Unlock()
-	return tracked, nil
 }
 
-// answered says that the database answered something.
-func (b *breaker) answered() {
-	b.mu.Lock()
-	b.deadlines = 0
-	b.mu.Unlock()
+// clock is the time since the breaker was made, in nanoseconds; never 0.
+func (b *breaker) clock() int64 { return int64(max(b.now().Sub(b.began), 1)) }
+
+// address is one host and port.
+type address struct {
+	name    string
+	heard   atomic.Int64 // when it last said anything
+	silent  atomic.Int32 // questions in a row without an answer
+	mu      sync.Mutex
+	conns   map[*watchedConn]struct{}
+	refused int64 // until when
 }
 
-// silence says that a deadline passed. The third in a row closes all
-// connections to addresses that have been silent, and leaves those alone.
-func (b *breaker) silence() {
-	now := b.now()
-	var hung []*trackedConn
-	b.mu.Lock()
-	b.deadlines++
-	if b.deadlines >= breakAfter {
-		for conn := range b.open {
-			if now.Sub(conn.lastHeard()) > breakSilent {
-				hung = append(hung, conn)
-				b.broken[conn.address] = now.Add(breakFor)
-			}
+// dialer returns dial, watched.
+func (b *breaker) dialer(dial pgconn.DialFunc) pgconn.DialFunc {
+	return func(ctx context.Context, network, target string) (net.Conn, error) {
+		a := b.address(network + " " + target)
+		began := b.clock()
+		if a.isRefused(began) {
+			return nil, fmt.Errorf("%w: %s", errSilent, target)
 		}
-		b.deadlines = 0
-	}
-	b.mu.Unlock()
-	for _, conn := range hung {
-		_ = conn.Close()
+		conn, err := dial(ctx, network, target)
+		if err != nil {
+			if timedOut(err) {
+				b.unanswered(a, began)
+			}
+			return nil, err
+		}
+		return a.watch(&watchedConn{Conn: conn, breaker: b, address: a}), nil
 	}
 }
 
-// trackedConn remembers when it last heard from the other side.
-type trackedConn struct {
+func (b *breaker) address(name string) *address {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, ok := b.addresses[name]
+	if !ok {
+		a = &address{name: name, conns: map[*watchedConn]struct{}{}}
+		b.addresses[name] = a
+	}
+	return a
+}
+
+func (a *address) isRefused(now int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return now < a.refused
+}
+
+func (a *address) watch(c *watchedConn) *watchedConn {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.conns[c] = struct{}{}
+	return c
+}
+
+func (a *address) forget(c *watchedConn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.conns, c)
+}
+
+// unanswered counts a question that was asked at asked and given up now.
+func (b *breaker) unanswered(a *address, asked int64) {
+	now := b.clock()
+	if now-max(asked, a.heard.Load()) < int64(b.silence) || a.silent.Add(1) < maxSilences {
+		return
+	}
+	a.silent.Store(maxSilences - 1) // after the refusal one more question is enough
+	a.mu.Lock()
+	leaving := make([]*watchedConn, 0, len(a.conns))
+	for c := range a.conns {
+		leaving = append(leaving, c)
+	}
+	already := now < a.refused
+	a.refused = now + int64(refuseFor)
+	a.mu.Unlock()
+	for _, c := range leaving {
+		_ = c.Conn.Close() // whoever waits on it is told
+	}
+	if !already {
+		b.logger.LogAttrs(context.Background(), slog.LevelWarn, "database address fell silent; leaving it",
+			slog.String("address", a.name), slog.Int("connections", len(leaving)))
+	}
+}
+
+// watchedConn tells its address what it hears.
+type watchedConn struct {
 	net.Conn
-
 	breaker *breaker
-	address string
-
-	mu    sync.Mutex
-	heard time.Time
+	address *address
+	asked   atomic.Int64 // when a question was sent that nothing has answered yet; 0: none
 }
 
-// Read implements [net.Conn].
-func (c *trackedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		at := c.breaker.now()
-		c.mu.Lock()
-		c.heard = at
-		c.mu.Unlock()
-	}
+func (c *watchedConn) Write(p []byte) (int, error) {
+	c.asked.CompareAndSwap(0, c.breaker.clock())
+	n, err := c.Conn.Write(p)
+	c.failed(err)
 	return n, err
 }
 
-// Close implements [net.Conn].
-func (c *trackedConn) Close() error {
-	c.breaker.mu.Lock()
-	delete(c.breaker.open, c)
-	c.breaker.mu.Unlock()
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.asked.Store(0)
+		c.address.heard.Store(c.breaker.clock())
+		c.address.silent.Store(0)
+	}
+	c.failed(err)
+	return n, err
+}
+
+// failed counts an unanswered question, once.
+func (c *watchedConn) failed(err error) {
+	if err == nil || !timedOut(err) {
+		return
+	}
+	if asked := c.asked.Swap(0); asked != 0 {
+		c.breaker.unanswered(c.address, asked)
+	}
+}
+
+func (c *watchedConn) Close() error {
+	c.address.forget(c)
 	return c.Conn.Close()
 }
 
-func (c *trackedConn) lastHeard() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.heard
+func timedOut(err error) bool {
+	var failed net.Error
+	return errors.As(err, &failed) && failed.Timeout()
 }

@@ -1,12 +1,15 @@
-// Package sqlstore keeps records in SQL: one implementation of the verbs of
-// package store, of the rings' stores in keys and keys/seal, and two dialects.
+// Package sqlstore keeps the records of broker/store, and the key records of
+// keys and keys/seal, in SQLite or PostgreSQL: one implementation of the verbs,
+// one text of every statement, two engines under it.
 //
-//	sqlite    embedded: WAL, synchronous=FULL, readers beside one writer that
-//	          commits whatever queued during its last commit
-//	postgres  for several machines: a pool to the writer, one to this site's
-//	          replica, single statements in autocommit on the hot verbs
+//	verb ─▶ Store ─▶ engine ┬ sqlite    one writer goroutine sharing commits, 8 readers
+//	                        └ postgres  a pool for the writer, one for the reader;
+//	                                    breaker: leaves an address that went silent
 //
-// It owns the schema and its migrations, what a driver's error means, and the
-// rule that a replica may say yes and only the writer no. It makes no decision
-// about accounts, codes or keys.
+// A known person's login costs one SELECT (AccountByIdentity) and one commit of
+// one statement (ClaimCode). Times are stored as microseconds since 1970, UTC,
+// 0 for the zero time; lists as words joined by spaces.
+//
+// The package decides nothing about logins, keys or health, wraps nothing, and
+// knows no cache: every answer is the database's.
 package sqlstore

@@ -9,89 +9,181 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// revisionName is the counter of the feed of negative facts.
-const revisionName = "facts"
+const (
+	// The row stays locked until the transaction ends, so that whoever comes
+	// next gets the next revision and commits later. It is the first lock of
+	// every transaction about facts.
+	nextRevision  query = `UPDATE feed SET revision = revision + 1 WHERE id = 1 RETURNING revision`
+	selectFact    query = `SELECT epoch, revision, lifted, said_at, until_at FROM facts WHERE kind = $1 AND id = $2`
+	selectEpoch   query = `SELECT epoch, disabled FROM accounts WHERE id = $1`
+	updateAccount query = `UPDATE accounts SET epoch = $2, disabled = $3 WHERE id = $1`
+	upsertFact    query = `INSERT INTO facts (kind, id, epoch, revision, lifted, said_at, until_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (kind, id) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
+			lifted = excluded.lifted, said_at = excluded.said_at, until_at = excluded.until_at`
+	selectFacts query = `SELECT kind, id, epoch, revision, lifted, said_at, until_at FROM facts
+		WHERE revision > $1 ORDER BY revision LIMIT $2`
+	deleteFacts query = `DELETE FROM facts WHERE (kind, id) IN (SELECT kind, id FROM facts
+		WHERE until_at <> 0 AND until_at < $1 ORDER BY until_at LIMIT $2)`
+)
+
+// maxFacts bounds one answer of FactsSince.
+const maxFacts = 10_000
+
+// standing is what the store holds about a fact before it is decided.
+type standing struct {
+	account account    // whom it is about, if about anyone
+	fact    store.Fact // Revision is 0 if there is none
+}
+
+// account is what of an account facts change.
+type account struct {
+	known    bool
+	epoch    int64
+	disabled bool
+}
+
+// change is a transaction about one fact.
+type change struct {
+	verb   string
+	fact   store.Fact // as it was said
+	effort effort
+	known  bool // there must be such an account
+
+	// decide returns what is to be stored and the account with it; news is
+	// false if what stands already says it.
+	decide func(stands standing, f store.Fact) (next store.Fact, then account, news bool)
+}
+
+// errStands ends a transaction that has nothing to write, so that no revision
+// is spent.
+var errStands = errors.New("sqlstore: nothing new")
 
 // RecordFact implements [store.Facts].
 func (s *Store) RecordFact(ctx context.Context, f store.Fact) (store.Fact, error) {
-	recorded := f
-	err := s.atomic(ctx, func(ctx context.Context, r runner) error {
-		var err error
-		recorded, err = recordFact(ctx, r, f)
+	var c check
+	c.fact(f)
+	return s.change(ctx, c, change{verb: "record fact", fact: f, effort: again, decide: recorded})
+}
+
+// decide makes a fact about an account.
+func (s *Store) decide(ctx context.Context, about change) (store.Fact, error) {
+	var c check
+	c.filled("account id", about.fact.ID, store.MaxID)
+	about.known = true
+	return s.change(ctx, c, about)
+}
+
+func (s *Store) change(ctx context.Context, c check, ch change) (store.Fact, error) {
+	if c.err != nil {
+		return store.Fact{}, fact(ch.verb, c.err)
+	}
+	ch.fact.At, ch.fact.Until = timeOf(micros(ch.fact.At)), timeOf(micros(ch.fact.Until))
+	var answer store.Fact
+	err := s.verb(ctx, ch.verb, func(ctx context.Context) error {
+		err := s.writer.transact(ctx, ch.effort, func(ctx context.Context, q session) error {
+			next, err := ch.write(ctx, q)
+			answer = next
+			return err
+		})
+		if errors.Is(err, errStands) {
+			return nil
+		}
 		return err
 	})
-	return recorded, err
-}
-
-const selectFact = `SELECT kind, id, epoch, revision, lifted, said_at, until FROM facts WHERE kind = $1 AND id = $2`
-
-// recordFact stores f unless it says nothing new. The counter's row is updated
-// first: it is the lock that puts facts in the order of commit.
-func recordFact(ctx context.Context, r runner, f store.Fact) (store.Fact, error) {
-	if err := r.row(ctx, `UPDATE revision SET last = last + 1 WHERE name = $1 RETURNING last`, revisionName).Scan(&f.Revision); err != nil {
-		return f, err
-	}
-	standing, err := scanFact(r.row(ctx, selectFact, string(f.Kind), f.ID))
-	switch {
-	case err == nil && saysNothingNew(standing, f):
-		_, err := r.exec(ctx, `UPDATE revision SET last = last - 1 WHERE name = $1`, revisionName)
-		return standing, err
-	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return f, err
-	}
-	_, err = r.exec(ctx, `INSERT INTO facts (kind, id, epoch, revision, lifted, said_at, until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (kind, id) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
-		lifted = excluded.lifted, said_at = excluded.said_at, until = excluded.until`,
-		string(f.Kind), f.ID, f.Epoch, f.Revision, f.Lifted, micros(f.At), micros(f.Until))
-	return f, err
-}
-
-// saysNothingNew reports whether f only repeats what stands, or is older: a
-// fact that was lifted at a higher epoch does not come back.
-func saysNothingNew(standing, f store.Fact) bool {
-	return f.Epoch <= standing.Epoch && f.Lifted == standing.Lifted
-}
-
-func scanFact(row scannable) (store.Fact, error) {
-	var f store.Fact
-	var kind string
-	var at, until int64
-	if err := row.Scan(&kind, &f.ID, &f.Epoch, &f.Revision, &f.Lifted, &at, &until); err != nil {
+	if err != nil {
 		return store.Fact{}, err
 	}
-	f.Kind, f.At, f.Until = store.FactKind(kind), moment(at), moment(until)
-	return f, nil
+	return answer, nil
 }
 
-// FactsSince implements [store.Facts]. It asks the writer: a replica that lags
-// would only be slower to say so.
+// write is the transaction. It returns what stands at its end.
+func (ch change) write(ctx context.Context, q session) (store.Fact, error) {
+	var revision int64
+	if err := q.row(ctx, nextRevision, nil, &revision); err != nil {
+		return store.Fact{}, err
+	}
+	stands, err := read(ctx, q, ch.fact)
+	if err != nil {
+		return store.Fact{}, err
+	}
+	if ch.known && !stands.account.known {
+		return store.Fact{}, store.ErrNotFound
+	}
+	next, then, news := ch.decide(stands, ch.fact)
+	if !news {
+		return stands.fact, errStands
+	}
+	next.Revision = revision
+	if then.known && then != stands.account {
+		if _, err := q.exec(ctx, updateAccount, next.ID, then.epoch, then.disabled); err != nil {
+			return store.Fact{}, err
+		}
+	}
+	_, err = q.exec(ctx, upsertFact, string(next.Kind), next.ID, next.Epoch, next.Revision, next.Lifted,
+		micros(next.At), micros(next.Until))
+	return next, err
+}
+
+// read returns what stands about f.
+func read(ctx context.Context, q session, f store.Fact) (standing, error) {
+	var stands standing
+	if f.Kind == store.AccountDisabled || f.Kind == store.AccountEpoch {
+		err := q.row(ctx, selectEpoch, []any{f.ID}, &stands.account.epoch, &stands.account.disabled)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return standing{}, err
+		}
+		stands.account.known = err == nil
+	}
+	fact := store.Fact{Kind: f.Kind, ID: f.ID}
+	var said, until int64
+	err := q.row(ctx, selectFact, []any{string(f.Kind), f.ID}, &fact.Epoch, &fact.Revision, &fact.Lifted, &said, &until)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return standing{}, err
+	}
+	fact.At, fact.Until = timeOf(said), timeOf(until)
+	stands.fact = fact
+	return stands, nil
+}
+
+// FactsSince implements [store.Facts].
 func (s *Store) FactsSince(ctx context.Context, revision int64, limit int) ([]store.Fact, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	facts, err := s.factsSince(ctx, revision, limit)
-	return facts, s.engine.classify(err)
-}
-
-func (s *Store) factsSince(ctx context.Context, revision int64, limit int) ([]store.Fact, error) {
-	rows, err := s.engine.writer().rows(ctx, `SELECT kind, id, epoch, revision, lifted, said_at, until FROM facts
-		WHERE revision > $1 ORDER BY revision LIMIT $2`, revision, limit)
+	var facts []store.Fact
+	page := func(ctx context.Context, q session) error {
+		facts = nil
+		return q.rows(ctx, selectFacts, []any{revision, min(limit, maxFacts)}, func(scan scan) error {
+			var f store.Fact
+			var said, until int64
+			if err := scan(&f.Kind, &f.ID, &f.Epoch, &f.Revision, &f.Lifted, &said, &until); err != nil {
+				return err
+			}
+			f.At, f.Until = timeOf(said), timeOf(until)
+			facts = append(facts, f)
+			return nil
+		})
+	}
+	err := s.verb(ctx, "facts since", func(ctx context.Context) error {
+		if limit <= 0 {
+			return nil
+		}
+		if s.reader == nil {
+			return s.writer.read(ctx, page)
+		}
+		err := s.half(ctx, s.writer, page)
+		// What a replica shows was committed: a negative fact needs no writer
+		// to be obeyed.
+		if err != nil && s.reader.read(ctx, page) == nil {
+			return nil
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var facts []store.Fact
-	for rows.Next() {
-		f, err := scanFact(rows)
-		if err != nil {
-			return nil, err
-		}
-		facts = append(facts, f)
-	}
-	return facts, rows.Err()
+	return facts, nil
 }
 
 // PurgeFacts implements [store.Facts].
 func (s *Store) PurgeFacts(ctx context.Context, at time.Time, limit int) (int, error) {
-	return s.purge(ctx, `DELETE FROM facts WHERE revision IN (SELECT revision FROM facts WHERE until > 0 AND until < $1 LIMIT $2)`, at, limit)
+	return s.purge(ctx, "purge facts", deleteFacts, at, limit)
 }

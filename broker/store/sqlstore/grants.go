@@ -3,96 +3,126 @@ package sqlstore
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"database/sql"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// claimCode is the one statement that decides single use. A repeated claim
-// with the same grant id finds its own row and is the same claim; any other
-// finds the row of the first and returns nothing.
-const claimCode = `INSERT INTO grants (id, login_id, code_hash, account_id, client_id, sid, scope, provider, acr, amr,
-	auth_time, created_at, expires_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-	ON CONFLICT (login_id) DO UPDATE SET login_id = excluded.login_id WHERE grants.id = excluded.id
-	RETURNING id`
+const (
+	// A row is written, for the first time or over itself, exactly if this
+	// grant holds the login.
+	claimCode query = `INSERT INTO grants (id, login_id, code_hash, account_id, client_id, sid, scope, provider, acr, amr,
+			auth_time, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (login_id) DO UPDATE SET login_id = excluded.login_id WHERE grants.id = excluded.id`
+	selectClaim        query = `SELECT id, code_hash FROM grants WHERE login_id = $1`
+	selectGrantAccount query = `SELECT grants.id, grants.login_id, grants.code_hash, grants.account_id, grants.client_id,
+			grants.sid, grants.scope, grants.provider, grants.acr, grants.amr, grants.auth_time, grants.created_at,
+			grants.expires_at, ` + accountColumns + `
+		FROM grants JOIN accounts ON accounts.id = grants.account_id WHERE grants.id = $1`
+	deleteGrants query = `DELETE FROM grants WHERE id IN (SELECT id FROM grants
+		WHERE expires_at <> 0 AND expires_at < $1 ORDER BY expires_at LIMIT $2)`
+)
 
-// ClaimCode implements [store.Grants]. A claim whose outcome is unknown, because
-// the connection was lost, is settled by claiming once more with the same id.
-func (s *Store) ClaimCode(ctx context.Context, g store.Grant) (string, error) {
-	var id string
-	claim := func(ctx context.Context, r runner) error {
-		return r.row(ctx, claimCode, g.ID, g.LoginID, g.CodeHash, g.AccountID, g.ClientID, g.SID,
-			strings.Join(g.Scope, " "), g.Provider, g.ACR, strings.Join(g.AMR, " "),
-			micros(g.AuthTime), micros(g.CreatedAt), micros(g.ExpiresAt)).Scan(&id)
+// ClaimCode implements [store.Grants].
+func (s *Store) ClaimCode(ctx context.Context, g store.Grant) (grantID string, err error) {
+	const verb = "claim code"
+	var c check
+	c.grant(g)
+	if c.err != nil {
+		return "", fact(verb, c.err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err := s.engine.one(ctx, claim)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) && ctx.Err() == nil {
-		err = s.engine.one(ctx, claim)
+	args := []any{
+		g.ID, g.LoginID, bytes.Clone(g.CodeHash), g.AccountID, g.ClientID, g.SID, words(g.Scope), g.Provider, g.ACR,
+		words(g.AMR), micros(g.AuthTime), micros(g.CreatedAt), micros(g.ExpiresAt),
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return s.claimed(ctx, g)
-	}
-	return id, s.engine.classify(err)
+	err = s.verb(ctx, verb, func(ctx context.Context) (err error) {
+		grantID, err = s.claim(ctx, g, args)
+		return err
+	})
+	return grantID, err
 }
 
-// claimed tells a replay of the same code from another code of the same login.
-func (s *Store) claimed(ctx context.Context, g store.Grant) (string, error) {
-	var id string
+func (s *Store) claim(ctx context.Context, g store.Grant, args []any) (string, error) {
+	wrote, err := s.execute(ctx, again, claimCode, args...)
+	if errors.Is(err, errTaken) {
+		// Two calls with the same id at the same moment may meet at the id
+		// instead of the login. The other one is through by now.
+		wrote, err = s.execute(ctx, again, claimCode, args...)
+	}
+	if err != nil {
+		return "", err
+	}
+	if wrote == 1 {
+		return g.ID, nil
+	}
+	return s.claimedBefore(ctx, g)
+}
+
+// claimedBefore tells by which code g's login was claimed.
+func (s *Store) claimedBefore(ctx context.Context, g store.Grant) (string, error) {
+	var first string
 	var hash []byte
-	err := s.engine.writer().row(ctx, `SELECT id, code_hash FROM grants WHERE login_id = $1`, g.LoginID).Scan(&id, &hash)
+	err := s.writer.read(ctx, func(ctx context.Context, q session) error {
+		return q.row(ctx, selectClaim, []any{g.LoginID}, &first, &hash)
+	})
 	switch {
-	case errors.Is(err, sql.ErrNoRows): // purged since: used all the same
-		return "", store.ErrUsed
+	case errors.Is(err, sql.ErrNoRows):
+		return "", fmt.Errorf("%w: the claim was purged meanwhile", store.ErrUnavailable)
 	case err != nil:
-		return "", s.engine.classify(err)
-	case bytes.Equal(hash, g.CodeHash):
-		return id, store.ErrReplayed
+		return "", err
+	case subtle.ConstantTimeCompare(hash, g.CodeHash) == 1:
+		return first, store.ErrReplayed
 	}
 	return "", store.ErrUsed
 }
 
-const selectGranted = `SELECT ` + accountColumns + `, g.id, g.login_id, g.code_hash, g.client_id, g.sid, g.scope,
-	g.provider, g.acr, g.amr, g.auth_time, g.created_at, g.expires_at
-	FROM grants g JOIN accounts a ON a.id = g.account_id WHERE g.id = $1`
-
 // GrantedAccount implements [store.Grants].
 func (s *Store) GrantedAccount(ctx context.Context, grantID string) (store.Grant, store.Account, error) {
+	const verb = "granted account"
+	var c check
+	c.filled("grant id", grantID, store.MaxID)
+	if c.err != nil {
+		return store.Grant{}, store.Account{}, fact(verb, c.err)
+	}
 	var g store.Grant
-	var a store.Account
-	err := s.find(ctx, func(ctx context.Context, r runner) error {
-		var scope, amr string
-		var proven, created, expires int64
-		err := scanAccount(r.row(ctx, selectGranted, grantID), &a, &g.ID, &g.LoginID, &g.CodeHash, &g.ClientID,
-			&g.SID, &scope, &g.Provider, &g.ACR, &amr, &proven, &created, &expires)
-		if err != nil {
-			return err
-		}
-		g.AccountID, g.Scope, g.AMR = a.ID, strings.Fields(scope), strings.Fields(amr)
-		g.AuthTime, g.CreatedAt, g.ExpiresAt = moment(proven), moment(created), moment(expires)
-		return nil
+	var a accountRow
+	var scope, amr string
+	var authTime, created, expires int64
+	err := s.verb(ctx, verb, func(ctx context.Context) error {
+		return found(s.ask(ctx, func(ctx context.Context, q session) error {
+			g, a = store.Grant{}, accountRow{}
+			return q.row(ctx, selectGrantAccount, []any{grantID}, append([]any{
+				&g.ID, &g.LoginID, &g.CodeHash, &g.AccountID, &g.ClientID, &g.SID, &scope, &g.Provider, &g.ACR, &amr,
+				&authTime, &created, &expires,
+			}, a.columns()...)...)
+		}, func() bool { return !a.Disabled }))
 	})
-	return g, a, err
+	if err != nil {
+		return store.Grant{}, store.Account{}, err
+	}
+	g.Scope, g.AMR = listOf(scope), listOf(amr)
+	g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(authTime), timeOf(created), timeOf(expires)
+	return g, a.account(), nil
 }
 
 // PurgeGrants implements [store.Grants].
 func (s *Store) PurgeGrants(ctx context.Context, at time.Time, limit int) (int, error) {
-	return s.purge(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at < $1 LIMIT $2)`, at, limit)
+	return s.purge(ctx, "purge grants", deleteGrants, at, limit)
 }
 
-func (s *Store) purge(ctx context.Context, query string, at time.Time, limit int) (int, error) {
+// purge deletes at most limit rows that ended before at. A purge whose outcome
+// is not known is not repeated: it would not know how many rows went.
+func (s *Store) purge(ctx context.Context, verb string, q query, at time.Time, limit int) (int, error) {
 	var gone int64
-	err := s.one(ctx, func(ctx context.Context, r runner) error {
-		result, err := r.exec(ctx, query, micros(at), limit)
-		if err != nil {
-			return err
+	err := s.verb(ctx, verb, func(ctx context.Context) (err error) {
+		if limit > 0 {
+			gone, err = s.execute(ctx, once, q, micros(at), limit)
 		}
-		gone, err = result.RowsAffected()
 		return err
 	})
 	return int(gone), err

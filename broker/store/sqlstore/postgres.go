@@ -6,159 +6,231 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-
-	"github.com/bongsu/bongsu/broker/store"
+	"github.com/pressly/goose/v3"
 )
 
-// poolSize is the number of connections to the writer, and to the reader.
-const poolSize = 16
-
-// connectTimeout bounds how long one address may take to answer a new
-// connection.
-const connectTimeout = 2 * time.Second
-
-// SQLSTATEs that are facts.
 const (
-	uniqueViolation      = "23505"
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
+	oldestServer = 150000 // PostgreSQL 15
+	connLifetime = 30 * time.Minute
+	readOnly     = "25006" // read_only_sql_transaction
 )
 
-// postgresEngine is a writer, wherever it stands, and this site's replica.
-type postgresEngine struct {
-	writeDB, readDB *sql.DB // readDB is writeDB where no reader is configured
-	writes, reads   *direct
-	breaker         *breaker
-}
+const selectServer query = `SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding')`
 
-func openPostgres(ctx context.Context, o Options) (engine, error) {
-	b := newBreaker(o.Now)
-	writeDB, err := openPool(o.Writer, pgconn.ValidateConnectTargetSessionAttrsReadWrite, b, o)
+// openPostgres opens s on a writer and, if there is one, a reader. They share
+// one breaker: an address that is silent is so for both.
+func openPostgres(ctx context.Context, o Options, s *Store) error {
+	b := newBreaker(o)
+	writer, err := newPostgres(o, o.Writer, b, pgconn.ValidateConnectTargetSessionAttrsReadWrite)
 	if err != nil {
-		return nil, fmt.Errorf("writer: %w", err)
+		return fmt.Errorf("connection string of the writer: %w", err)
 	}
-	if err := migrate(ctx, writeDB, Postgres); err != nil {
-		return nil, errors.Join(err, writeDB.Close())
-	}
-	e := &postgresEngine{writeDB: writeDB, readDB: writeDB, writes: &direct{db: writeDB}, breaker: b}
-	e.reads = e.writes
-	if o.Reader != "" {
-		readDB, err := openPool(o.Reader, nil, newBreaker(o.Now), o)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("reader: %w", err), writeDB.Close())
+	s.writer = writer
+	if o.Reader == "" {
+		if err := writer.migrate(ctx, o); err != nil {
+			return errors.Join(err, writer.close())
 		}
-		e.readDB, e.reads = readDB, &direct{db: readDB}
-	}
-	return e, nil
-}
-
-// openPool prepares a pool; it connects when it is first asked. Statements are
-// prepared and cached by connection.
-func openPool(dsn string, validate pgconn.ValidateConnectFunc, b *breaker, o Options) (*sql.DB, error) {
-	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, errors.New("the DSN cannot be parsed") // the driver's text may hold the password
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	if validate != nil && len(config.Fallbacks) > 0 {
-		config.ValidateConnect = validate
-	}
-	config.DialFunc = b.dial
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "bongsu"
-	}
-	db := sql.OpenDB(o.Connector(stdlib.GetConnector(*config)))
-	db.SetMaxOpenConns(poolSize)
-	db.SetMaxIdleConns(poolSize)
-	db.SetConnMaxLifetime(time.Hour)
-	return db, nil
-}
-
-func (e *postgresEngine) reader() runner { return e.reads }
-func (e *postgresEngine) writer() runner { return e.writes }
-func (e *postgresEngine) lags() bool     { return e.readDB != e.writeDB }
-
-func (e *postgresEngine) one(ctx context.Context, op func(context.Context, runner) error) error {
-	return op(ctx, e.writes)
-}
-
-func (e *postgresEngine) atomic(ctx context.Context, op func(context.Context, runner) error) error {
-	tx, err := e.writeDB.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := op(ctx, &direct{db: tx}); err != nil {
-		return errors.Join(err, undone(tx.Rollback()))
-	}
-	return tx.Commit()
-}
-
-// undone leaves out what a rollback says of a connection that is gone: the
-// server rolls back by itself.
-func undone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, driver.ErrBadConn) {
 		return nil
 	}
-	return err
-}
-
-func (e *postgresEngine) ping(ctx context.Context) error {
-	_, err := e.writes.exec(ctx, `UPDATE revision SET last = last WHERE name = $1`, revisionName)
-	return err
-}
-
-func (e *postgresEngine) close() error {
-	err := e.writeDB.Close()
-	if e.lags() {
-		err = errors.Join(err, e.readDB.Close())
+	reader, err := newPostgres(o, o.Reader, b, nil)
+	if err != nil {
+		return errors.Join(fmt.Errorf("connection string of the reader: %w", err), writer.close())
 	}
-	return err
+	s.reader = reader
+	if err := migrateOrRead(ctx, o, writer, reader); err != nil {
+		return errors.Join(err, reader.close(), writer.close())
+	}
+	return nil
 }
 
-func (e *postgresEngine) classify(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		e.breaker.silence()
-	} else {
-		e.breaker.answered()
-	}
-	if err == nil || known(err) {
+// migrateOrRead lets a node start while there is no writer, if the replica has
+// every table this program knows.
+func migrateOrRead(ctx context.Context, o Options, writer, reader *postgres) error {
+	err := writer.migrate(ctx, o)
+	if err == nil || errors.Is(err, errSchema) || errors.Is(err, errServer) {
 		return err
 	}
-	var failed *pgconn.PgError
-	if errors.As(err, &failed) {
-		switch failed.Code {
-		case uniqueViolation, serializationFailure, deadlockDetected:
-			return fmt.Errorf("%w: %w", store.ErrConflict, err)
+	m, migratorErr := newMigrator(goose.DialectPostgres, Postgres, reader.pool, o)
+	if migratorErr != nil {
+		return errors.Join(err, migratorErr)
+	}
+	found, readErr := reader.schema(ctx)
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	if behind, fitErr := found.fits(m.latest); behind || fitErr != nil {
+		return errors.Join(err, fitErr)
+	}
+	o.Logger.LogAttrs(ctx, slog.LevelWarn, "the store's writer does not answer: starting with the reader alone",
+		slog.Any("error", err))
+	return nil
+}
+
+// postgres is the engine of one pool.
+type postgres struct {
+	pool     *sql.DB
+	patience time.Duration // with one attempt
+}
+
+// newPostgres makes a pool; it connects when it is used. accept chooses among
+// the hosts where the connection string does not.
+func newPostgres(o Options, dsn string, b *breaker, accept pgconn.ValidateConnectFunc) (*postgres, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err // says which part, without the password
+	}
+	p := &postgres{patience: o.Timeout / 2}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = p.patience
+	}
+	if config.ValidateConnect == nil {
+		config.ValidateConnect = accept
+	}
+	if _, ok := config.RuntimeParams["application_name"]; !ok {
+		config.RuntimeParams["application_name"] = "bongsu"
+	}
+	config.DialFunc = b.dialer(config.DialFunc)
+	// A server that has become read-only is no writer any more: the next
+	// connection looks for the one that is.
+	closing := config.OnPgError
+	config.OnPgError = func(c *pgconn.PgConn, said *pgconn.PgError) bool {
+		return said.Code != readOnly && closing(c, said)
+	}
+	p.pool = sql.OpenDB(o.Connector(stdlib.GetConnector(*config)))
+	p.pool.SetMaxOpenConns(o.Conns)
+	p.pool.SetMaxIdleConns(o.Conns)
+	p.pool.SetConnMaxLifetime(connLifetime)
+	return p, nil
+}
+
+var errServer = errors.New("sqlstore: PostgreSQL 15 or later with a UTF-8 database is required")
+
+// migrate looks at the server and its schema and brings the latter up to date.
+func (p *postgres) migrate(ctx context.Context, o Options) error {
+	var version int64
+	var encoding string
+	err := p.look(ctx, func(ctx context.Context, q session) error {
+		return q.row(ctx, selectServer, nil, &version, &encoding)
+	})
+	if err != nil {
+		return err
+	}
+	if version < oldestServer || encoding != "UTF8" {
+		return fmt.Errorf("%w (it is %d, %s)", errServer, version/10000, encoding)
+	}
+	m, err := newMigrator(goose.DialectPostgres, Postgres, p.pool, o)
+	if err != nil {
+		return err
+	}
+	found, err := p.schema(ctx)
+	if err != nil {
+		return err
+	}
+	behind, err := found.fits(m.latest)
+	if err != nil || !behind {
+		return err
+	}
+	return postgresFault(m.up(ctx))
+}
+
+func (p *postgres) schema(ctx context.Context) (schema, error) {
+	var found schema
+	err := p.look(ctx, readSchema(postgresHasVersions, &found))
+	return found, err
+}
+
+// look reads with the time of a verb.
+func (p *postgres) look(ctx context.Context, f work) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*p.patience)
+	defer cancel()
+	return p.read(ctx, f)
+}
+
+// read implements engine.
+func (p *postgres) read(ctx context.Context, f work) error {
+	return p.write(ctx, again, f)
+}
+
+// write implements engine: a single statement is its own transaction.
+func (p *postgres) write(ctx context.Context, e effort, f work) error {
+	return p.attempts(ctx, e, func(ctx context.Context) error {
+		return f(ctx, plainSession{p.pool, postgresFault})
+	})
+}
+
+// transact implements engine.
+func (p *postgres) transact(ctx context.Context, e effort, f work) error {
+	return p.attempts(ctx, e, func(ctx context.Context) error {
+		tx, err := p.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		if err != nil {
+			return postgresFault(err)
+		}
+		if err := f(ctx, plainSession{tx, postgresFault}); err != nil {
+			_ = tx.Rollback() // a connection that cannot is closed, which is the same
+			return err
+		}
+		return postgresFault(tx.Commit())
+	})
+}
+
+// close implements engine.
+func (p *postgres) close() error { return p.pool.Close() }
+
+// outcome is what is known after an attempt that failed.
+type outcome uint8
+
+const (
+	said   outcome = iota // the server has spoken
+	unsent                // nothing was asked, or the server would not hear of it
+	raced                 // undone; another time it may work
+	lost                  // nobody knows
+)
+
+// outcomeOf reads the outcome from an attempt's error.
+func outcomeOf(err error) outcome {
+	var refused *pgconn.ConnectError
+	var answer *pgconn.PgError
+	switch {
+	case errors.Is(err, errRaced):
+		return raced
+	case errors.As(err, &refused), errors.Is(err, driver.ErrBadConn), pgconn.SafeToRetry(err):
+		return unsent
+	case errors.As(err, &answer) && answer.Code == readOnly:
+		return unsent
+	case errors.As(err, &answer) && !breaksOff(answer.Code):
+		return said
+	case isFact(err):
+		return said
+	}
+	return lost
+}
+
+// breaksOff reports whether the server ended the connection: class 08, and the
+// shutdowns of class 57.
+func breaksOff(code string) bool {
+	return len(code) == 5 && (code[:2] == "08" || code[:3] == "57P")
+}
+
+// postgresFault classifies what PostgreSQL says. Its message names constraints,
+// never values.
+func postgresFault(err error) error {
+	var kind error
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		switch answer.Code {
+		case "23505":
+			kind = errTaken
+		case "23503":
+			kind = errMissing
+		case "40001", "40P01":
+			kind = errRaced
 		}
 	}
-	return unavailable(err)
-}
-
-// queries is a *sql.DB or a *sql.Tx.
-type queries interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// direct hands statements to the driver, which prepares and caches them.
-type direct struct{ db queries }
-
-func (d *direct) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return d.db.ExecContext(ctx, query, args...)
-}
-
-func (d *direct) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return d.db.QueryRowContext(ctx, query, args...)
-}
-
-func (d *direct) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return d.db.QueryContext(ctx, query, args...)
+	return fault(kind, err)
 }

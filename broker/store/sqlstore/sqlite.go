@@ -7,135 +7,223 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/bongsu/bongsu/broker/store"
 )
 
-// readers is the number of connections that read beside the writer.
-const readers = 8
+const (
+	sqliteReaders    = 8
+	sqliteCacheKiB   = 16 << 10 // of each connection
+	sqliteCheckpoint = 4000     // pages in the log before they move into the database
+)
 
-// sqliteEngine is one file: many readers, and one writer that shares commits.
-type sqliteEngine struct {
-	readDB  *sql.DB
-	writeDB *sql.DB
-	reads   *prepared
-	queue   chan *job
-	stopped chan struct{}
-	closing sync.Once
+// openSQLite opens s on a file.
+func openSQLite(ctx context.Context, o Options, s *Store) error {
+	if err := touch(o.Path); err != nil {
+		return err
+	}
+	writer, err := newSQLite(ctx, o, o.Path)
+	if err != nil {
+		return err
+	}
+	s.writer = writer
+	if o.replica == "" {
+		return nil
+	}
+	reader, err := openSQLiteReaders(o, o.replica)
+	if err != nil {
+		return errors.Join(err, writer.close())
+	}
+	s.reader = reader
+	return nil
 }
 
-func openSQLite(ctx context.Context, o Options) (engine, error) {
-	writeDB := sql.OpenDB(o.Connector(sqliteConnector(o.Path, "")))
-	writeDB.SetMaxOpenConns(1)
-	if err := migrate(ctx, writeDB, SQLite); err != nil {
-		return nil, errors.Join(err, writeDB.Close())
+// touch makes the file and its directory where they are missing, for this user
+// alone: SQLite gives its log the mode of the database.
+func touch(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make directory: %w", err)
 	}
-	readDB := sql.OpenDB(o.Connector(sqliteConnector(o.Path, "&_pragma=query_only(1)")))
-	readDB.SetMaxOpenConns(readers)
-	readDB.SetMaxIdleConns(readers)
-	e := &sqliteEngine{
-		readDB: readDB, writeDB: writeDB, reads: newPrepared(readDB),
-		queue: make(chan *job, maxShared), stopped: make(chan struct{}),
-	}
-	w, err := newSharedWriter(ctx, writeDB)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, errors.Join(err, readDB.Close(), writeDB.Close())
+		return fault(nil, err)
 	}
-	go func() {
-		defer close(e.stopped)
-		w.run(e.queue)
-	}()
+	return f.Close()
+}
+
+// sqliteEngine is the engine of one file.
+type sqliteEngine struct {
+	writer *sqliteWriter // nil: read only
+	pool   *sql.DB       // of connections that only read
+	seats  chan struct{} // as many as the pool has connections
+	stmts  sync.Map      // query to *sql.Stmt of the pool
+}
+
+func newSQLite(ctx context.Context, o Options, path string) (*sqliteEngine, error) {
+	connector, err := sqliteConnector(o, path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"wal_autocheckpoint("+strconv.Itoa(sqliteCheckpoint)+")")
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	if err := migrateSQLite(ctx, o, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	writer, err := startSQLiteWriter(ctx, db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	e, err := openSQLiteReaders(o, path)
+	if err != nil {
+		return nil, errors.Join(err, writer.close())
+	}
+	e.writer = writer
 	return e, nil
 }
 
-// sqliteConnector opens path with what durability and concurrency need: a
-// write-ahead log so that readers never wait, and a full sync at each commit,
-// because a code whose claim is lost at a power cut could be used again.
-func sqliteConnector(path, more string) driver.Connector {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
-		"&_pragma=busy_timeout(2000)&_txlock=immediate" + more
-	return dsnConnector{dsn: dsn, driver: &sqlite.Driver{}}
-}
-
-// dsnConnector makes a connector of a driver that only knows names.
-type dsnConnector struct {
-	dsn    string
-	driver driver.Driver
-}
-
-// Connect implements [driver.Connector].
-func (c dsnConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
-
-// Driver implements [driver.Connector].
-func (c dsnConnector) Driver() driver.Driver { return c.driver }
-
-func (e *sqliteEngine) reader() runner { return e.reads }
-func (e *sqliteEngine) writer() runner { return e.reads }
-func (e *sqliteEngine) lags() bool     { return false }
-
-func (e *sqliteEngine) one(ctx context.Context, op func(context.Context, runner) error) error {
-	return e.submit(ctx, &job{op: op, alone: true, done: make(chan error, 1)})
-}
-
-func (e *sqliteEngine) atomic(ctx context.Context, op func(context.Context, runner) error) error {
-	return e.submit(ctx, &job{op: op, done: make(chan error, 1)})
-}
-
-// submit queues a job and waits for its commit. A caller whose patience ends
-// learns that nothing is known; the job may still be committed.
-func (e *sqliteEngine) submit(ctx context.Context, j *job) error {
-	if err := ctx.Err(); err != nil {
-		return err
+func openSQLiteReaders(o Options, path string) (*sqliteEngine, error) {
+	connector, err := sqliteConnector(o, path, "query_only(1)")
+	if err != nil {
+		return nil, err
 	}
+	e := &sqliteEngine{pool: sql.OpenDB(connector), seats: make(chan struct{}, sqliteReaders)}
+	e.pool.SetMaxOpenConns(sqliteReaders)
+	e.pool.SetMaxIdleConns(sqliteReaders)
+	return e, nil
+}
+
+// sqliteConnector returns connections to path on which the pragmas were run.
+func sqliteConnector(o Options, path string, pragmas ...string) (driver.Connector, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("database path: %w", err)
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive letter
+	}
+	busy := "busy_timeout(" + strconv.FormatInt((o.Timeout/2).Milliseconds(), 10) + ")"
+	cache := "cache_size(-" + strconv.Itoa(sqliteCacheKiB) + ")"
+	values := url.Values{"_pragma": append([]string{busy, cache}, pragmas...)}
+	connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + values.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("database path: %w", err)
+	}
+	return o.Connector(connector), nil
+}
+
+// read implements engine. What has begun is not interrupted, which would cost
+// every read a goroutine: it ends by itself, or with the busy timeout.
+func (e *sqliteEngine) read(ctx context.Context, f work) error {
 	select {
-	case e.queue <- j:
+	case e.seats <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.stopped:
-		return errors.New("the store is closed")
+		return fault(nil, ctx.Err())
 	}
-	select {
-	case err := <-j.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.stopped:
-		return errors.New("the store is closed")
-	}
+	defer func() { <-e.seats }()
+	return f(context.WithoutCancel(ctx), preparedSession{e.prepared})
 }
 
-func (e *sqliteEngine) ping(ctx context.Context) error {
-	return e.one(ctx, func(ctx context.Context, r runner) error {
-		_, err := r.exec(ctx, `UPDATE revision SET last = last WHERE name = $1`, revisionName)
-		return err
-	})
+// prepared returns the statement, which every connection of the pool parses
+// once.
+func (e *sqliteEngine) prepared(ctx context.Context, q query) (*sql.Stmt, error) {
+	if stmt, ok := e.stmts.Load(q); ok {
+		return stmt.(*sql.Stmt), nil //nolint:errcheck // nothing else is stored
+	}
+	stmt, err := e.pool.PrepareContext(ctx, string(q))
+	if err != nil {
+		return nil, err
+	}
+	if other, ok := e.stmts.LoadOrStore(q, stmt); ok {
+		_ = stmt.Close()              // somebody was faster
+		return other.(*sql.Stmt), nil //nolint:errcheck // nothing else is stored
+	}
+	return stmt, nil
 }
 
+// write implements engine.
+func (e *sqliteEngine) write(ctx context.Context, _ effort, f work) error {
+	return e.submit(ctx, f, false)
+}
+
+// transact implements engine.
+func (e *sqliteEngine) transact(ctx context.Context, _ effort, f work) error {
+	return e.submit(ctx, f, true)
+}
+
+var errReadOnly = errors.New("sqlstore: opened for reading")
+
+func (e *sqliteEngine) submit(ctx context.Context, f work, several bool) error {
+	if e.writer == nil {
+		return fault(nil, errReadOnly)
+	}
+	return e.writer.submit(ctx, &job{ctx: ctx, run: f, several: several, done: make(chan error, 1)})
+}
+
+// close implements engine. The last connection to go moves the log into the
+// database.
 func (e *sqliteEngine) close() error {
-	var err error
-	e.closing.Do(func() {
-		e.queue <- nil
-		<-e.stopped
-		err = errors.Join(e.readDB.Close(), e.writeDB.Close())
-	})
+	err := e.pool.Close()
+	if e.writer != nil {
+		err = errors.Join(err, e.writer.close())
+	}
 	return err
 }
 
-func (e *sqliteEngine) classify(err error) error {
-	if err == nil || known(err) {
-		return err
+// preparedSession runs prepared statements: the driver would parse others every
+// time.
+type preparedSession struct {
+	prepared func(ctx context.Context, q query) (*sql.Stmt, error)
+}
+
+func (s preparedSession) exec(ctx context.Context, q query, args ...any) (int64, error) {
+	stmt, err := s.prepared(ctx, q)
+	if err != nil {
+		return 0, sqliteFault(err)
 	}
-	var failed *sqlite.Error
-	if errors.As(err, &failed) {
-		switch failed.Code() {
+	n, err := affected(stmt.ExecContext(ctx, args...))
+	return n, sqliteFault(err)
+}
+
+func (s preparedSession) row(ctx context.Context, q query, args []any, dest ...any) error {
+	stmt, err := s.prepared(ctx, q)
+	if err != nil {
+		return sqliteFault(err)
+	}
+	return sqliteFault(stmt.QueryRowContext(ctx, args...).Scan(dest...))
+}
+
+func (s preparedSession) rows(ctx context.Context, q query, args []any, each func(scan scan) error) error {
+	stmt, err := s.prepared(ctx, q)
+	if err != nil {
+		return sqliteFault(err)
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return sqliteFault(err)
+	}
+	return sqliteFault(scanAll(rows, each))
+}
+
+// sqliteFault classifies what SQLite says. Only constraints are facts: that the
+// file is locked, full, damaged or read-only says nothing about a record.
+func sqliteFault(err error) error {
+	var kind error
+	var said *sqlite.Error
+	if errors.As(err, &said) {
+		switch said.Code() {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-			return fmt.Errorf("%w: %w", store.ErrConflict, err)
+			kind = errTaken
+		case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+			kind = errMissing
 		}
 	}
-	return unavailable(err)
+	return fault(kind, err)
 }

@@ -2,11 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/store"
@@ -14,183 +13,143 @@ import (
 	"github.com/bongsu/bongsu/keys/seal"
 )
 
-// The drivers.
-const (
-	SQLite   = "sqlite"
-	Postgres = "postgres"
-)
-
-// defaultTimeout bounds one verb.
-const defaultTimeout = 2 * time.Second
-
-// Options says where the records are.
-type Options struct {
-	Driver  string        // SQLite or Postgres
-	Path    string        // sqlite: the file; its folder must exist
-	Writer  string        // postgres: DSN, all hosts, read-write
-	Reader  string        // postgres: DSN of this site's replica; empty: reads go to the writer
-	Timeout time.Duration // of one verb; default 2 s
-	Now     func() time.Time
-	Logger  *slog.Logger
-	// Connector, where set, wraps every connector, so that a test can count
-	// what reaches the driver.
-	Connector func(driver.Connector) driver.Connector
-}
-
-func (o *Options) validate() error {
-	switch {
-	case o.Driver == SQLite && o.Path == "":
-		return errors.New("sqlstore: sqlite needs a path")
-	case o.Driver == Postgres && o.Writer == "":
-		return errors.New("sqlstore: postgres needs a writer")
-	case o.Driver != SQLite && o.Driver != Postgres:
-		return fmt.Errorf("sqlstore: driver %q is neither sqlite nor postgres", o.Driver)
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Connector == nil {
-		o.Connector = func(c driver.Connector) driver.Connector { return c }
-	}
-	return nil
-}
-
-// Store implements store.Store, keys.Store and seal.Store. It is safe for
-// concurrent use.
+// Store keeps records in one database. It is safe for concurrent use. Use
+// [Open].
 type Store struct {
-	engine  engine
+	writer  engine // has the last word
+	reader  engine // a replica, which may say yes; nil: there is none
 	timeout time.Duration
+	logger  *slog.Logger
+
+	running sync.RWMutex // held for reading by every verb, by Close for writing
+	closed  bool
 }
 
+// Interface guards.
 var (
 	_ store.Store = (*Store)(nil)
 	_ keys.Store  = (*Store)(nil)
 	_ seal.Store  = (*Store)(nil)
 )
 
-// engine is what a dialect does in its own way.
-type engine interface {
-	// reader answers fast and may lag; the same as writer where there is one
-	// copy of the records.
-	reader() runner
-	// writer answers what is so.
-	writer() runner
-	// lags reports whether reader may be behind writer.
-	lags() bool
-	// one runs op, a single statement, so that it is committed when one
-	// returns nil.
-	one(ctx context.Context, op func(context.Context, runner) error) error
-	// atomic runs op in a transaction: all of it is committed, or none.
-	atomic(ctx context.Context, op func(context.Context, runner) error) error
-	// classify says what a driver's error means.
-	classify(err error) error
-	ping(ctx context.Context) error
-	close() error
-}
-
-// runner runs statements. Queries are written with $1, $2, …
-type runner interface {
-	exec(ctx context.Context, query string, args ...any) (sql.Result, error)
-	row(ctx context.Context, query string, args ...any) *sql.Row
-	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// Open connects and migrates the schema. It refuses a schema that is newer
-// than it knows.
+// Open connects to the database and brings its schema up to date. It refuses a
+// schema that needs a newer program. While the writer cannot be reached it opens
+// all the same if there is a reader with a schema of this program; otherwise the
+// error matches [store.ErrUnavailable].
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	opened, err := openEngine(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return &Store{engine: opened, timeout: o.Timeout}, nil
-}
-
-func openEngine(ctx context.Context, o Options) (engine, error) {
+	s := &Store{timeout: o.Timeout, logger: o.Logger}
+	open := openPostgres
 	if o.Driver == SQLite {
-		return openSQLite(ctx, o)
+		open = openSQLite
 	}
-	return openPostgres(ctx, o)
-}
-
-// Ping answers nil when the writer takes writes.
-func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return s.engine.classify(s.engine.ping(ctx))
-}
-
-// Close waits for running verbs and closes the connections.
-func (s *Store) Close() error { return s.engine.close() }
-
-// find reads by look: from the reader first, whose yes counts, and from the
-// writer where the reader lags and says no. look returns sql.ErrNoRows for no.
-func (s *Store) find(ctx context.Context, look func(context.Context, runner) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err := look(ctx, s.engine.reader())
-	if err != nil && s.engine.lags() {
-		err = look(ctx, s.engine.writer())
+	if err := open(ctx, o, s); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.ErrNotFound
+	return s, nil
+}
+
+var errClosed = errors.New("sqlstore: closed")
+
+// verb runs f with the time a verb has, and makes its error one of the
+// contract's.
+func (s *Store) verb(ctx context.Context, name string, f func(context.Context) error) error {
+	s.running.RLock()
+	defer s.running.RUnlock()
+	if s.closed {
+		return fact(name, errClosed)
 	}
-	return s.engine.classify(err)
-}
-
-// one runs a single statement that writes.
-func (s *Store) one(ctx context.Context, op func(context.Context, runner) error) error {
+	if err := ctx.Err(); err != nil {
+		return fact(name, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.engine.classify(s.engine.one(ctx, op))
+	return fact(name, f(ctx))
 }
 
-// atomic runs statements that belong together.
-func (s *Store) atomic(ctx context.Context, op func(context.Context, runner) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return s.engine.classify(s.engine.atomic(ctx, op))
+// known are the errors of the contracts; no driver returns them.
+var known = []error{
+	store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrInvalid, store.ErrUnavailable,
+	keys.ErrConflict,
 }
 
-// known reports whether err is one of the store's facts, which pass through
-// every classification.
-func known(err error) bool {
-	for _, fact := range []error{
-		store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrDisabled,
-		store.ErrUnavailable, keys.ErrConflict,
-	} {
-		if errors.Is(err, fact) {
-			return true
+// fact makes err, with the name of the verb, match what it says, and
+// [store.ErrUnavailable] if it says nothing for certain.
+func fact(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, k := range known {
+		if errors.Is(err, k) {
+			return fmt.Errorf("%s: %w", verb, err)
 		}
 	}
-	return false
-}
-
-// unavailable says that nothing is known.
-func unavailable(err error) error {
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-}
-
-// micros and moment are how times stand in both dialects: microseconds since
-// 1970, UTC; 0 is no time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
+	kind := store.ErrUnavailable
+	if errors.Is(err, errTaken) || errors.Is(err, errRaced) {
+		kind = store.ErrConflict
 	}
-	return t.UnixMicro()
+	return fmt.Errorf("%s: %w: %w", verb, kind, err)
 }
 
-func moment(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
+// ask runs f at the reader and is content if that answered and sure says that
+// the answer is a yes; otherwise the writer is asked.
+func (s *Store) ask(ctx context.Context, f work, sure func() bool) error {
+	if s.reader != nil {
+		if err := s.half(ctx, s.reader, f); err == nil && sure() {
+			return nil
+		}
 	}
-	return time.UnixMicro(micros).UTC()
+	return s.writer.read(ctx, f)
+}
+
+// half reads within half of a verb's time, and leaves the rest to somebody else.
+func (s *Store) half(ctx context.Context, e engine, f work) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout/2)
+	defer cancel()
+	return e.read(ctx, f)
+}
+
+// execute makes one statement that writes, and returns how many rows it wrote.
+func (s *Store) execute(ctx context.Context, e effort, q query, args ...any) (int64, error) {
+	// A caller that gives up leaves the writer running: what it writes to must
+	// not be what is returned then.
+	var wrote int64
+	err := s.writer.write(ctx, e, func(ctx context.Context, on session) error {
+		n, err := on.exec(ctx, q, args...)
+		if err == nil {
+			wrote = n
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return wrote, nil
+}
+
+const countBeat query = `UPDATE beat SET count = count + 1 WHERE id = 1`
+
+// Ping implements [store.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	return s.verb(ctx, "ping", func(ctx context.Context) error {
+		_, err := s.execute(ctx, again, countBeat)
+		return err
+	})
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var err error
+	if s.reader != nil {
+		err = s.reader.close()
+	}
+	return errors.Join(err, s.writer.close())
 }

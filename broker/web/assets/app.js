@@ -41,6 +41,11 @@ document.addEventListener("click", (event) => {
 	const control = event.target.closest(".way, a.button")
 	if (control && !event.defaultPrevented && !(event.ctrlKey || event.metaKey || event.shiftKey)) press(control)
 })
+// The second half of a double click is no second press: it would post the form
+// again, and lose the answer to the first.
+document.addEventListener("click", (event) => {
+	if (event.detail > 1 && event.target.closest("form button")) event.preventDefault()
+})
 document.addEventListener("submit", (event) => {
 	if (event.submitter?.matches(".button")) press(event.submitter)
 })

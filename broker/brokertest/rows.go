@@ -1,0 +1,49 @@
+package brokertest
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of OpenDatabase
+)
+
+// Rows counts what a failed attack may not leave behind: accounts, links,
+// grants and negative facts, by the names of the tables.
+type Rows map[string]int
+
+// Rows counts the records in the node's database, behind the store's back.
+func (n *Node) Rows() Rows {
+	n.t.Helper()
+	db := n.OpenDatabase()
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.t.Context()), 5*time.Second) // cleanups count too
+	defer cancel()
+	rows := make(Rows)
+	for _, table := range []string{"accounts", "links", "grants", "facts"} {
+		var count int
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&count); err != nil {
+			n.t.Fatalf("count %s: %v", table, err)
+		}
+		rows[table] = count
+	}
+	return rows
+}
+
+// Same reports whether both hold the same counts.
+func (r Rows) Same(other Rows) bool { return maps.Equal(r, other) }
+
+// OpenDatabase opens the node's database a second time, past the node.
+func (n *Node) OpenDatabase() *sql.DB {
+	n.t.Helper()
+	driver, dsn := "sqlite", "file:"+n.Database+"?_pragma=busy_timeout(2000)"
+	if n.Database == "" {
+		driver, dsn = "pgx", n.dsn
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return db
+}

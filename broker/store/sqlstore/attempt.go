@@ -1,0 +1,61 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/store"
+)
+
+const (
+	firstPause = 10 * time.Millisecond
+	maxPause   = 160 * time.Millisecond
+)
+
+// attempts runs f until the outcome is known or the deadline has come, each time
+// with patience. What was never sent is sent once more; while an earlier
+// attempt's outcome is unknown, as often as it takes, so that writing again
+// settles it.
+func (p *postgres) attempts(ctx context.Context, e effort, f func(context.Context) error) error {
+	unknown := false
+	for n, pause := 1, firstPause; ; n, pause = n+1, min(2*pause, maxPause) {
+		attempt, cancel := context.WithTimeout(ctx, p.patience)
+		err := f(attempt)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		switch outcomeOf(err) {
+		case said:
+			return err
+		case unsent:
+			if !unknown && n > 1 {
+				return err
+			}
+		case raced, lost:
+			if e != again {
+				return err
+			}
+			unknown = true
+		}
+		if !wait(ctx, pause) {
+			return err
+		}
+	}
+}
+
+// wait reports whether ctx outlasted d.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// isFact reports whether err is an answer and no failure.
+func isFact(err error) bool { return !errors.Is(err, store.ErrUnavailable) }

@@ -1,0 +1,6 @@
+// Package storetest is what every store must survive: each verb and each error
+// it promises, races with exactly one winner, odd text, bounds, and a replica
+// that lags. An implementation calls [Run] from a test of its own.
+//
+// It knows no SQL and starts no database; pgtest does.
+package storetest

@@ -1,0 +1,174 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/bongsu/bongsu/broker/store"
+)
+
+// testReplica proves for every verb that reads whose word it takes. The replica
+// stands still until it is told to catch up.
+func testReplica(t *testing.T, o Options) {
+	tests := []struct {
+		name string
+		run  func(t *testing.T, r Replica)
+	}{
+		{"what the replica does not know yet, the writer is asked for", testNotYetReplicated},
+		{"what the replica knows needs no writer", testReplicaAlone},
+		{"a replica's no is no answer while the writer is gone", testReplicaSaysNo},
+		{"a replica behind the wanted epoch is not believed", func(t *testing.T, r Replica) {
+			a := open(t, r.Store, newKey(t))
+			r.CatchUp()
+			must[store.Fact](t)(r.Store.EndSessions(t.Context(), a.ID, noon))
+			if now := must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)); now.Epoch != 1 {
+				t.Errorf("the replica was not asked, or caught up by itself: epoch %d", now.Epoch)
+			}
+			if now := must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 2)); now.Epoch != 2 {
+				t.Errorf("got epoch %d, want 2", now.Epoch)
+			}
+			r.LoseWriter()
+			_, err := r.Store.Account(t.Context(), a.ID, 2)
+			wantUnavailable(t, err)
+		}},
+		{"a replica that still says disabled is not believed", testReplicaSaysDisabled},
+		{"links are the writer's word", func(t *testing.T, r Replica) {
+			key := newKey(t)
+			a := open(t, r.Store, key)
+			r.CatchUp()
+			second := store.Link{IdentityKey: newKey(t), AccountID: a.ID, CreatedAt: noon}
+			if err := r.Store.LinkIdentity(t.Context(), second); err != nil {
+				t.Fatal(err)
+			}
+			if links := must[[]store.Link](t)(r.Store.Links(t.Context(), a.ID)); len(links) != 2 {
+				t.Errorf("got %d links, want 2", len(links))
+			}
+			r.LoseWriter()
+			_, err := r.Store.Links(t.Context(), a.ID)
+			wantUnavailable(t, err)
+		}},
+		{"the feed is the writer's, and the replica's while the writer is gone", testReplicaFeed},
+		{"keys are the writer's word", func(t *testing.T, r Replica) {
+			insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 1), true)
+			insertSealing(t, r.Store, newSealingKey(t, 1), true)
+			r.CatchUp()
+			insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 2), true)
+			insertSealing(t, r.Store, newSealingKey(t, 2), true)
+			if signing, sealing := signingKeys(t, r.Store), sealingKeys(t, r.Store); len(signing) != 2 || len(sealing) != 2 {
+				t.Errorf("got %d signing keys and %d sealing keys, want 2 of each", len(signing), len(sealing))
+			}
+			r.LoseWriter()
+			_, err := r.Store.SigningKeys(t.Context())
+			wantUnavailable(t, err)
+			_, err = r.Store.SealingKeys(t.Context())
+			wantUnavailable(t, err)
+		}},
+		{"whatever writes is refused without the writer", testRefusedWithoutWriter},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.run(t, o.Replica(t)) })
+	}
+}
+
+func testNotYetReplicated(t *testing.T, r Replica) {
+	key := newKey(t)
+	a := open(t, r.Store, key)
+	g := newGrant(t, newID(t), a.ID)
+	claim(t, r.Store, g)
+	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)), a)
+	granted, account, err := r.Store.GrantedAccount(t.Context(), g.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, granted, g)
+	wantSame(t, account, a)
+}
+
+func testReplicaAlone(t *testing.T, r Replica) {
+	key := newKey(t)
+	a := open(t, r.Store, key)
+	g := newGrant(t, newID(t), a.ID)
+	claim(t, r.Store, g)
+	r.CatchUp()
+	r.LoseWriter()
+	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)), a)
+	granted, account, err := r.Store.GrantedAccount(t.Context(), g.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, granted, g)
+	wantSame(t, account, a)
+}
+
+func testReplicaSaysNo(t *testing.T, r Replica) {
+	key := newKey(t)
+	a := open(t, r.Store, key)
+	g := newGrant(t, newID(t), a.ID)
+	claim(t, r.Store, g)
+	r.LoseWriter()
+	_, err := r.Store.AccountByIdentity(t.Context(), key)
+	wantUnavailable(t, err)
+	_, err = r.Store.Account(t.Context(), a.ID, 0)
+	wantUnavailable(t, err)
+	_, _, err = r.Store.GrantedAccount(t.Context(), g.ID)
+	wantUnavailable(t, err)
+}
+
+func testReplicaSaysDisabled(t *testing.T, r Replica) {
+	key := newKey(t)
+	a := open(t, r.Store, key)
+	g := newGrant(t, newID(t), a.ID)
+	claim(t, r.Store, g)
+	must[store.Fact](t)(r.Store.DisableAccount(t.Context(), a.ID, noon))
+	r.CatchUp()
+	must[store.Fact](t)(r.Store.EnableAccount(t.Context(), a.ID, noon))
+	a.Epoch = 2
+	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)), a)
+	_, account, err := r.Store.GrantedAccount(t.Context(), g.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, account, a)
+	r.LoseWriter()
+	_, err = r.Store.AccountByIdentity(t.Context(), key)
+	wantUnavailable(t, err)
+	_, err = r.Store.Account(t.Context(), a.ID, 1)
+	wantUnavailable(t, err)
+	_, _, err = r.Store.GrantedAccount(t.Context(), g.ID)
+	wantUnavailable(t, err)
+}
+
+func testReplicaFeed(t *testing.T, r Replica) {
+	first := record(t, r.Store, store.Fact{Kind: store.SessionEnded, ID: "first", At: noon})
+	r.CatchUp()
+	second := record(t, r.Store, store.Fact{Kind: store.SessionEnded, ID: "second", At: noon})
+	wantSame(t, must[[]store.Fact](t)(r.Store.FactsSince(t.Context(), 0, 10)), []store.Fact{first, second})
+	r.LoseWriter()
+	wantSame(t, must[[]store.Fact](t)(r.Store.FactsSince(t.Context(), 0, 10)), []store.Fact{first})
+	wantNothingSince(t, r.Store, second.Revision)
+}
+
+func testRefusedWithoutWriter(t *testing.T, r Replica) {
+	key := newKey(t)
+	a := open(t, r.Store, key)
+	g := newGrant(t, newID(t), a.ID)
+	claim(t, r.Store, g)
+	record(t, r.Store, store.Fact{Kind: store.SessionEnded, ID: g.SID, At: noon})
+	must[[]byte](t)(r.Store.EnsureSecret(t.Context(), "salt", []byte("x")))
+	r.CatchUp()
+	r.LoseWriter()
+	answered := map[string]bool{"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true}
+	for _, v := range verbs(t, r.Store, a, key, g) {
+		t.Run(v.name, func(t *testing.T) {
+			err := v.call(context.WithoutCancel(t.Context()))
+			if !answered[v.name] {
+				wantUnavailable(t, err)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
