@@ -102,9 +102,9 @@ func (c *Client) DisplayName(lang string) string {
 	return c.ID
 }
 
-// Home returns where a person finds the website again: its home page, else the
-// address that begins a login. Empty when neither is registered.
-func (c *Client) Home() string { return cmp.Or(c.URI, c.InitiateLoginURI) }
+// Home returns where a person finds the website again: the address that begins
+// a login there, else its home page. Empty when neither is registered.
+func (c *Client) Home() string { return cmp.Or(c.InitiateLoginURI, c.URI) }
 
 // complete returns a copy of c with everything filled in that has a default or
 // is derived.

@@ -75,12 +75,12 @@ func TestDisplayName(t *testing.T) {
 }
 
 func TestHome(t *testing.T) {
-	c := &Client{InitiateLoginURI: "https://rp.example/login"}
-	if got := c.Home(); got != c.InitiateLoginURI {
+	c := &Client{URI: "https://rp.example/"}
+	if got := c.Home(); got != c.URI {
 		t.Errorf("Home = %q", got)
 	}
-	c.URI = "https://rp.example/"
-	if got := c.Home(); got != c.URI {
+	c.InitiateLoginURI = "https://rp.example/login"
+	if got := c.Home(); got != c.InitiateLoginURI {
 		t.Errorf("Home = %q", got)
 	}
 }

@@ -123,7 +123,7 @@ func (c cookies) keep(w http.ResponseWriter, r *http.Request, l *Login) error {
 	}
 	name := group + l.ID
 	c.jar.Bound(w, r, group, name, len(name)+len(sealed)+32)
-	c.jar.Set(w, name, sealed, fullLife)
+	c.jar.Set(w, name, sealed, fullLife+time.Hour) // an expired one still says which website to go back to
 	return nil
 }
 

@@ -73,7 +73,7 @@ func TestLoginCookieIsOurOwn(t *testing.T) {
 	l, w := h.pending(), httptest.NewRecorder()
 	h.must(h.handler.logins.keep(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), l))
 	line := w.Header().Get("Set-Cookie")
-	for _, want := range []string{"__Host-bongsu_login_" + l.ID + "=", "HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=1800"} {
+	for _, want := range []string{"__Host-bongsu_login_" + l.ID + "=", "HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=5400"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("no %s in %s", want, line)
 		}

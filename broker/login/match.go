@@ -80,7 +80,7 @@ func (h *Handler) match(v *visit) error {
 		Way:          way,
 		Proven:       identity.Name,
 		NewAction:    loginPath(v.login) + "/new-account",
-		ExistingHref: loginPath(v.login) + "/menu",
+		ExistingHref: loginPath(v.login) + "/menu?why=" + string(web.ReasonExisting),
 		CancelAction: loginPath(v.login) + "/cancel",
 		StepToken:    v.login.stepToken(),
 	}

@@ -57,7 +57,7 @@ func TestNewPerson(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()
 	path, m := b.asked("kakao")
-	if m.Way.ID != "kakao" || m.Proven != "김민지" || m.NewAction != path+"/new-account" || m.ExistingHref != path+"/menu" {
+	if m.Way.ID != "kakao" || m.Proven != "김민지" || m.NewAction != path+"/new-account" || m.ExistingHref != path+"/menu?why=existing" {
 		t.Errorf("question %+v", m)
 	}
 	if len(h.records.accounts) != 0 {

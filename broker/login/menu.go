@@ -58,18 +58,18 @@ func (h *Handler) question(v *visit) choice.Question {
 	}
 }
 
-// notice is the sentence above the buttons: the last failure of this login, or
-// the leg that never came back.
+// notice is the sentence above the buttons: what to do with an earlier account,
+// the leg that never came back, or the last failure of this login.
 func (h *Handler) notice(v *visit, unfinished string) *web.Notice {
+	if proof := v.login.Proof; proof != nil && v.r.URL.Query().Get("why") == string(web.ReasonExisting) {
+		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, proof.Identity.Provider)}
+	}
 	if unfinished != "" && !h.failedLast(v, unfinished) {
 		return &web.Notice{Reason: web.ReasonUnfinished, Way: h.wayView(v, unfinished)}
 	}
 	if n := len(v.login.Failures); n > 0 {
 		last := v.login.Failures[n-1]
 		return &web.Notice{Reason: last.Reason, Way: h.wayView(v, last.Way)}
-	}
-	if v.login.Proof != nil {
-		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, v.login.Proof.Identity.Provider)}
 	}
 	return nil
 }

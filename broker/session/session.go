@@ -126,15 +126,6 @@ func (k *Keeper) Touch(w http.ResponseWriter, s Session) error {
 // End ends s everywhere and removes it from this browser. The fact is obeyed
 // here and on disk when End returns. An error means that it is not.
 func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) error {
-	if err := k.EndElsewhere(ctx, s); err != nil {
-		return err
-	}
-	k.Jar.Clear(w, cookieName)
-	return nil
-}
-
-// EndElsewhere ends s everywhere, where this browser already holds a newer one.
-func (k *Keeper) EndElsewhere(ctx context.Context, s Session) error {
 	fact := store.Fact{
 		Kind: store.SessionEnded, ID: s.SID, At: k.Now().UTC(),
 		Until: time.Unix(s.Began, 0).Add(k.Lifetime).UTC(),
@@ -142,6 +133,7 @@ func (k *Keeper) EndElsewhere(ctx context.Context, s Session) error {
 	if err := k.Negatives.Apply(ctx, fact); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
+	k.Jar.Clear(w, cookieName)
 	return nil
 }
 
