@@ -20,6 +20,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
+	"github.com/bongsu/bongsu/broker/store/sqlstore/sqltrace"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/wrap"
 	"github.com/bongsu/bongsu/providers/fakeidp"
@@ -30,15 +31,14 @@ import (
 func TestCostOfALogin(t *testing.T) {
 	n := newCounted(t)
 	n.login(t) // the person becomes known, statements are parsed
-	n.count.reset()
+	before, skip := n.count.Counts(), len(n.count.Statements())
 
 	asked := n.login(t)
 	if len(asked) != 3 || asked[0] != "GET /authorize" || asked[1] != "GET /callback/naver" || asked[2] != "POST /token" {
 		t.Errorf("the broker was asked %q", asked)
 	}
-	reads, commits, all := n.count.said()
-	if reads != 1 || commits != 1 {
-		t.Errorf("%d reads and %d commits:\n%s", reads, commits, strings.Join(all, "\n"))
+	if cost := n.count.Counts().Since(before); cost.Reads != 1 || cost.Commits != 1 {
+		t.Errorf("%+v:\n%s", cost, strings.Join(n.count.Statements()[skip:], "\n"))
 	}
 }
 
@@ -66,10 +66,10 @@ func TestCostOfOtherRequests(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n.count.reset()
+			before, skip := n.count.Counts(), len(n.count.Statements())
 			tt.do(t)
-			if reads, commits, all := n.count.said(); reads != tt.reads || commits != tt.commits {
-				t.Errorf("%d reads and %d commits:\n%s", reads, commits, strings.Join(all, "\n"))
+			if cost := n.count.Counts().Since(before); cost.Reads != tt.reads || cost.Commits != tt.commits {
+				t.Errorf("%+v:\n%s", cost, strings.Join(n.count.Statements()[skip:], "\n"))
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func TestCostOfOtherRequests(t *testing.T) {
 type counted struct {
 	issuer, website, secret string
 
-	count   *statements
+	count   *sqltrace.Tracer
 	browser *brokertest.Browser
 
 	mu    sync.Mutex
@@ -89,7 +89,7 @@ type counted struct {
 
 func newCounted(t *testing.T) *counted {
 	t.Helper()
-	n := &counted{secret: "a secret that nobody else has, really", count: &statements{}, browser: brokertest.NewBrowser(t)}
+	n := &counted{secret: "a secret that nobody else has, really", count: &sqltrace.Tracer{}, browser: brokertest.NewBrowser(t)}
 	website := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(website.Close)
 	n.website = website.URL
@@ -98,7 +98,7 @@ func newCounted(t *testing.T) *counted {
 	front := httptest.NewUnstartedServer(nil)
 	n.issuer = "http://" + front.Listener.Addr().String()
 	built, err := broker.New(t.Context(), n.settings(t, upstreams), broker.Options{
-		Clients: []client.Option{client.InsecureLoopback()}, Store: func(o *sqlstore.Options) { o.Connector = n.count.connector },
+		Clients: []client.Option{client.InsecureLoopback()}, Store: func(o *sqlstore.Options) { o.Connector = n.count.Wrap },
 	})
 	if err != nil {
 		t.Fatal(err)

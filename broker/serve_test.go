@@ -205,8 +205,12 @@ func TestGateBehindProxies(t *testing.T) {
 		from, proto string
 		want        int
 	}{
-		{"10.1.2.3:1", "https", 200}, {"[::ffff:10.1.2.3]:1", "https", 200}, {"10.1.2.3:1", "http", 403},
-		{"10.1.2.3:1", "", 403}, {"11.1.2.3:1", "https", 403}, {"nonsense", "https", 403},
+		{"10.1.2.3:1", "https", 200},
+		{"[::ffff:10.1.2.3]:1", "https", 200},
+		{"10.1.2.3:1", "http", 403},
+		{"10.1.2.3:1", "", 403},
+		{"11.1.2.3:1", "https", 403},
+		{"nonsense", "https", 403},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		r.Host, r.RemoteAddr = "login.example.kr", tt.from

@@ -167,7 +167,6 @@ func (s *goWebsite) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 		return errors.New("the ID token belongs to another login")
 	}
 	profile, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens)) // optional; its Subject must be idToken's
-
 	if err != nil {
 		return err
 	}

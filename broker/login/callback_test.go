@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -161,9 +162,7 @@ func TestWayForbiddenMeanwhile(t *testing.T) {
 	b := h.browser()
 	l := h.pending()
 	l.Client = "narrow"
-	for name, value := range h.cookiesOf(l) {
-		b.cookies[name] = value
-	}
+	maps.Copy(b.cookies, h.cookiesOf(l))
 	leg := state{login: l.ID, leg: "legleg22", provider: tagOf("kakao"), client: client.TagOf("narrow")}
 	b.back("kakao", leg.text(h.ring)).wantProblem(web.ProblemCallback, http.StatusBadRequest)
 	leg.client = client.TagOf("shop")

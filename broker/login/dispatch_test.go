@@ -1,6 +1,7 @@
 package login
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -178,9 +179,7 @@ func TestClientRemovedMeanwhile(t *testing.T) {
 	path := b.begun()
 	l := h.pending()
 	l.Client = "gone"
-	for name, value := range h.cookiesOf(l) {
-		b.cookies[name] = value
-	}
+	maps.Copy(b.cookies, h.cookiesOf(l))
 	b.get("/login/"+l.ID).wantProblem(web.ProblemExpired, http.StatusGone)
 	b.get(path).menu()
 }

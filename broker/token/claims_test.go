@@ -26,7 +26,7 @@ func TestClaims(t *testing.T) {
 			h := newHouse(t)
 			answer, err := h.redeem(id, h.sealed(h.sample(func(c *Code) { c.Client = id })))
 			h.must(err)
-			idToken, access := answer["id_token"].(string), answer["access_token"].(string) //nolint:errcheck // a test may panic
+			idToken, access := answer["id_token"].(string), answer["access_token"].(string)
 			known, _ := h.endpoint.Clients.Client(id)
 			verified, err := oidc.NewVerifier(issuer, trusted{}, &oidc.Config{
 				ClientID: id, SupportedSigningAlgs: []string{string(known.IDTokenAlg)}, Now: h.endpoint.Now,
@@ -47,7 +47,7 @@ func TestClaims(t *testing.T) {
 	h.endpoint.WayClaim = true
 	answer, err := h.redeem("shop", h.sealed(h.sample()))
 	h.must(err)
-	payload, err := h.endpoint.Keys.Verify(keys.IDToken, answer["id_token"].(string)) //nolint:errcheck // a test may panic
+	payload, err := h.endpoint.Keys.Verify(keys.IDToken, answer["id_token"].(string))
 	if err != nil || !bytes.Contains(payload, []byte(`"bongsu_way":"kakao"`)) {
 		t.Errorf("dev's claim: %s %v", payload, err)
 	}

@@ -22,7 +22,7 @@ func TestCodeGivesTokensOnce(t *testing.T) {
 	if answer["token_type"] != "Bearer" || answer["expires_in"] != 600.0 || answer["scope"] != "openid profile email" {
 		t.Errorf("answer %v", answer)
 	}
-	access := answer["access_token"].(string) //nolint:errcheck // a test may panic
+	access := answer["access_token"].(string)
 	profile, err := h.userinfo(access)
 	h.must(err)
 	if profile != `{"sub":"u_minji","name":"민지","updated_at":7,"email":"m@example.com","email_verified":false}` {
@@ -47,7 +47,7 @@ func TestOneCodePerLogin(t *testing.T) {
 	if _, err := h.redeem("shop", h.sealed(h.sample())); code(err) != oauth.CodeInvalidGrant {
 		t.Errorf("the second code: %v", err)
 	}
-	if _, err := h.userinfo(answer["access_token"].(string)); err != nil { //nolint:errcheck // a test may panic
+	if _, err := h.userinfo(answer["access_token"].(string)); err != nil {
 		t.Errorf("the first code's token: %v", err)
 	}
 }
@@ -164,7 +164,7 @@ func TestClientsOwnToken(t *testing.T) {
 	if answer["id_token"] != nil || len(h.grants.byLogin) != 0 {
 		t.Errorf("answer %v", answer)
 	}
-	if _, err := h.userinfo(answer["access_token"].(string)); code(err) != oauth.CodeInsufficientScope { //nolint:errcheck // a test may panic
+	if _, err := h.userinfo(answer["access_token"].(string)); code(err) != oauth.CodeInsufficientScope {
 		t.Errorf("userinfo: %v", err)
 	}
 }
@@ -194,11 +194,11 @@ func TestUserinfoRefuses(t *testing.T) {
 			answer, err := h.redeem("shop", h.sealed(h.sample()))
 			h.must(err)
 			tt.spoil(h)
-			body, err := h.userinfo(answer["access_token"].(string)) //nolint:errcheck // a test may panic
+			body, err := h.userinfo(answer["access_token"].(string))
 			if tt.want == "" && !errors.Is(err, store.ErrUnavailable) || tt.want != "" && code(err) != tt.want || body != "" {
 				t.Errorf("%q %v, want %q", body, err, tt.want)
 			}
-			if _, err := h.userinfo(answer["id_token"].(string)); code(err) != oauth.CodeInvalidToken { //nolint:errcheck // a test may panic
+			if _, err := h.userinfo(answer["id_token"].(string)); code(err) != oauth.CodeInvalidToken {
 				t.Errorf("an ID token for an access token: %v", err)
 			}
 		})

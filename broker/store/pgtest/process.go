@@ -230,7 +230,7 @@ func (p *process) startOnce() error {
 		if err != nil {
 			return err
 		}
-		p.port = free.Addr().(*net.TCPAddr).Port //nolint:errcheck // it is one
+		p.port = free.Addr().(*net.TCPAddr).Port
 		if err := free.Close(); err != nil {
 			return err
 		}
@@ -310,9 +310,13 @@ func (p *process) dsn() string {
 	return "postgres://postgres@127.0.0.1:" + strconv.Itoa(p.port) + "/postgres?sslmode=disable"
 }
 
-// kill ends the server and all its children at once.
+// kill ends the server and all its children at once. They are stopped first: as
+// soon as their parent is gone nobody can tell whose children they were.
 func (p *process) kill() {
-	family := p.signal(syscall.SIGKILL)
+	family := p.signal(syscall.SIGSTOP)
+	for _, pid := range family {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 	p.reap(0)
 	for slices.ContainsFunc(family, running) {
 		pause(context.Background())
@@ -324,6 +328,12 @@ func (p *process) kill() {
 func (p *process) signal(sig syscall.Signal) []int {
 	sent := []int{p.pid}
 	_ = syscall.Kill(p.pid, sig) // it may be gone
+	if sig == syscall.SIGSTOP {
+		for state := stateOf(p.pid); state != 'T' && state != 'Z' && state != 0; state = stateOf(p.pid) {
+			// Until then it may get another child.
+			pause(context.Background())
+		}
+	}
 	for {
 		news := false
 		for _, child := range children(p.pid) {
@@ -338,26 +348,46 @@ func (p *process) signal(sig syscall.Signal) []int {
 	}
 }
 
+// children looks at every process: what the kernel lists as the children of one
+// may lack some while others end.
 func children(pid int) []int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil
 	}
 	var found []int
-	for _, word := range strings.Fields(string(text)) {
-		if child, err := strconv.Atoi(word); err == nil {
+	for _, path := range all {
+		fields := statOf(path)
+		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
 			found = append(found, child)
 		}
 	}
 	return found
 }
 
+// statOf returns what stands behind the name in a process's stat: its state, its
+// parent and more. Nil: there is no such process.
+func statOf(path string) []string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+}
+
+// stateOf returns the letter of a process's state; 0: there is no such process.
+func stateOf(pid int) byte {
+	if fields := statOf(fmt.Sprintf("/proc/%d/stat", pid)); len(fields) > 0 {
+		return fields[0][0]
+	}
+	return 0
+}
+
 // running reports whether the process lives; a zombie does not.
 func running(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := bytes.Cut(text, []byte(") "))
-	return len(state) > 0 && state[0] != 'Z' && state[0] != 'X'
+	state := stateOf(pid)
+	return state != 0 && state != 'Z' && state != 'X'
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -13,7 +14,12 @@ import (
 	"github.com/bongsu/bongsu/broker/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(claimsInto); path != "" {
+		claimForEver(path)
+	}
+	goleak.VerifyTestMain(pgtest.Main(m))
+}
 
 // dialects are tested alike.
 var dialects = []struct {

@@ -221,8 +221,7 @@ func breaksOff(code string) bool {
 // never values.
 func postgresFault(err error) error {
 	var kind error
-	var answer *pgconn.PgError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch answer.Code {
 		case "23505":
 			kind = errTaken

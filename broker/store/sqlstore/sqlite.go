@@ -135,15 +135,15 @@ func (e *sqliteEngine) read(ctx context.Context, f work) error {
 // once.
 func (e *sqliteEngine) prepared(ctx context.Context, q query) (*sql.Stmt, error) {
 	if stmt, ok := e.stmts.Load(q); ok {
-		return stmt.(*sql.Stmt), nil //nolint:errcheck // nothing else is stored
+		return stmt.(*sql.Stmt), nil
 	}
 	stmt, err := e.pool.PrepareContext(ctx, string(q))
 	if err != nil {
 		return nil, err
 	}
 	if other, ok := e.stmts.LoadOrStore(q, stmt); ok {
-		_ = stmt.Close()              // somebody was faster
-		return other.(*sql.Stmt), nil //nolint:errcheck // nothing else is stored
+		_ = stmt.Close() // somebody was faster
+		return other.(*sql.Stmt), nil
 	}
 	return stmt, nil
 }
@@ -216,8 +216,7 @@ func (s preparedSession) rows(ctx context.Context, q query, args []any, each fun
 // file is locked, full, damaged or read-only says nothing about a record.
 func sqliteFault(err error) error {
 	var kind error
-	var said *sqlite.Error
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch said.Code() {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			kind = errTaken

@@ -109,7 +109,7 @@ func testTimes(t *testing.T, o Options) {
 // wantTime wants the very same value: wall clock, zone, no monotonic reading.
 func wantTime(t testing.TB, got, want time.Time) {
 	t.Helper()
-	if got != want { //nolint:staticcheck // == also compares zone and clock, which is the point
+	if got != want {
 		t.Errorf("got %#v, want %#v", got, want)
 	}
 }

@@ -86,7 +86,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			begun, err = b.BeginTx(ctx, opts)
 			return err
 		}
-		begun, err = c.Begin() //nolint:staticcheck // for drivers that know no other way
+		begun, err = c.Begin()
 		return err
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 			result, err = e.ExecContext(ctx, args)
 			return err
 		}
-		result, err = s.Exec(plain(args)) //nolint:staticcheck // for drivers that know no other way
+		result, err = s.Exec(plain(args))
 		return err
 	})
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		if q, ok := s.Stmt.(driver.StmtQueryContext); ok {
 			return q.QueryContext(ctx, args)
 		}
-		return s.Query(plain(args)) //nolint:staticcheck // for drivers that know no other way
+		return s.Query(plain(args))
 	})
 }
 
