@@ -3,8 +3,10 @@
 package id
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -50,14 +52,24 @@ func Short(rand io.Reader) (string, error) {
 	return letters.EncodeToString(raw[:]), nil
 }
 
+// Tag shortens a name of any length to 8 letters and digits that depend on
+// nothing but it: enough to tell a handful of things apart.
+func Tag(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return letters.EncodeToString(sum[:5])
+}
+
 // Text writes bytes in the same letters and digits.
 func Text(raw []byte) string { return letters.EncodeToString(raw) }
 
-// Bytes reads what [Text] wrote.
+// Bytes reads what [Text] wrote, and nothing else: one value has one text.
 func Bytes(text string) ([]byte, error) {
 	raw, err := letters.DecodeString(text)
 	if err != nil {
 		return nil, fmt.Errorf("id: %w", err)
+	}
+	if letters.EncodeToString(raw) != text {
+		return nil, errors.New("id: spare bits or line ends")
 	}
 	return raw, nil
 }

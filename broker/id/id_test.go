@@ -68,3 +68,15 @@ func FuzzDatedAt(f *testing.F) {
 		}
 	})
 }
+
+func TestOneValueHasOneText(t *testing.T) {
+	text := id.Text(make([]byte, 16))
+	for _, twin := range []string{text[:len(text)-1] + "3", text[:4] + "\n" + text[4:], text + "\r\n"} {
+		if raw, err := id.Bytes(twin); err == nil {
+			t.Errorf("Bytes(%q) = %x, as %q is", twin, raw, text)
+		}
+	}
+	if raw, err := id.Bytes(text); err != nil || len(raw) != 16 {
+		t.Errorf("Bytes(%q) = %x, %v", text, raw, err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/providers"
 )
@@ -71,7 +72,7 @@ func (h *Handler) claim(w http.ResponseWriter, r *http.Request, ret providers.Re
 	if err != nil {
 		return nil, providers.Leg{}, err
 	}
-	if came.provider != tagOf(way) {
+	if came.provider != id.Tag(way) {
 		return nil, providers.Leg{}, h.strayed(r, errState)
 	}
 	l, err := h.logins.read(r.Context(), r, came.login)

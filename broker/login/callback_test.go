@@ -163,11 +163,11 @@ func TestWayForbiddenMeanwhile(t *testing.T) {
 	l := h.pending()
 	l.Client = "narrow"
 	maps.Copy(b.cookies, h.cookiesOf(l))
-	leg := state{login: l.ID, leg: "legleg22", provider: tagOf("kakao"), client: client.TagOf("narrow")}
+	leg := state{login: l.ID, leg: "legleg22", provider: id.Tag("kakao"), client: client.TagOf("narrow")}
 	b.back("kakao", leg.text(h.ring)).wantProblem(web.ProblemCallback, http.StatusBadRequest)
 	leg.client = client.TagOf("shop")
 	b.back("kakao", leg.text(h.ring)).wantProblem(web.ProblemCallback, http.StatusBadRequest)
-	leg.client, leg.provider = client.TagOf("narrow"), tagOf("naver")
+	leg.client, leg.provider = client.TagOf("narrow"), id.Tag("naver")
 	if a := b.back("naver", leg.text(h.ring)); a.err != nil || len(h.ways["naver"].finished) != 1 {
 		t.Errorf("the allowed way: %d %v %v", a.code, a.to, a.err)
 	}

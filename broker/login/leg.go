@@ -49,7 +49,7 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 	way := p.Instance().ID
 	request := v.login.Request
 	leg := providers.Leg{
-		State:       state{login: v.login.ID, leg: legID, provider: tagOf(way), client: v.client.Tag}.text(h.Seal),
+		State:       state{login: v.login.ID, leg: legID, provider: id.Tag(way), client: v.client.Tag}.text(h.Seal),
 		Nonce:       v.login.derive("nonce", legID),
 		Verifier:    v.login.derive("verifier", legID),
 		RedirectURI: h.callbackURL(way),

@@ -2,9 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -19,7 +16,7 @@ import (
 type state struct {
 	login    string // id.DatedLength
 	leg      string // 8
-	provider string // 8, see tagOf
+	provider string // id.Tag of the instance
 	client   string // client.Tag
 }
 
@@ -34,12 +31,6 @@ const (
 
 // errState means that a state is none of ours.
 var errState = errors.New("login: not a state of ours")
-
-// tagOf shortens a name to 8 letters and digits.
-func tagOf(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	return id.Text(sum[:5])
-}
 
 func (s state) message() string {
 	return purposeMark + s.login + s.leg + s.provider + s.client
@@ -61,7 +52,7 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 	keyID, rest := text[:keyIDLength], text[keyIDLength:]
 	message, encoded := rest[:len(rest)-macLength], rest[len(rest)-macLength:]
 	mac, err := id.Bytes(encoded)
-	if err != nil || id.Text(mac) != encoded || message[:1] != purposeMark { // one state has one text
+	if err != nil || message[:1] != purposeMark {
 		return state{}, errState
 	}
 	err = t.CheckTag(ctx, sealState, keyID, []byte(message), mac)
@@ -83,11 +74,7 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 // derive makes a value of this login alone from what it is for and which leg:
 // nonce and verifier need no storage, and two tabs never overwrite each other.
 func (l *Login) derive(label, leg string) string {
-	mac := hmac.New(sha256.New, l.Secret)
-	mac.Write([]byte(label))
-	mac.Write([]byte{0})
-	mac.Write([]byte(leg))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return seal.Derive(l.Secret, label, leg)
 }
 
 // stepToken is the anti-forgery value of this login's forms.
@@ -95,5 +82,5 @@ func (l *Login) stepToken() string { return l.derive("step", l.ID) }
 
 // checkStep reports whether token is this login's.
 func (l *Login) checkStep(token string) bool {
-	return hmac.Equal([]byte(token), []byte(l.stepToken()))
+	return seal.Same(token, l.stepToken())
 }

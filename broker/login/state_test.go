@@ -45,7 +45,7 @@ func TestChangedStateIsRefused(t *testing.T) {
 	h := newHouse(t)
 	loginID, err := id.Dated(h.clock.Now(), strings.NewReader("0123456789"))
 	h.must(err)
-	text := state{login: loginID, leg: "legleg22", provider: tagOf("kakao"), client: "abcdef"}.text(h.ring)
+	text := state{login: loginID, leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}.text(h.ring)
 	for at := range text {
 		for _, other := range "2az7-A\x00" {
 			if byte(other) == text[at] {
@@ -83,7 +83,7 @@ func TestStateHasNoSpareBits(t *testing.T) {
 // Another deployment's state, or a tag made for something else, is none of ours.
 func TestForeignStateIsRefused(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
-	s := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: tagOf("kakao"), client: "abcdef"}
+	s := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}
 	if _, err := readState(t.Context(), h.ring, s.text(other.ring)); !errors.Is(err, errState) {
 		t.Errorf("another deployment's: %v", err)
 	}
@@ -132,7 +132,7 @@ func TestSecretsOfALegAreItsOwn(t *testing.T) {
 
 func FuzzReadState(f *testing.F) {
 	h := newHouse(f)
-	genuine := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: tagOf("kakao"), client: "abcdef"}.text(h.ring)
+	genuine := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}.text(h.ring)
 	for _, seed := range []string{"", genuine, genuine[1:], strings.Repeat("a", stateLength), strings.ToUpper(genuine), strings.Repeat("=", stateLength), strings.Repeat("봉", stateLength/3)} {
 		f.Add(seed)
 	}
