@@ -156,9 +156,11 @@ func sentInside(t *testing.T) {
 		t.Helper()
 		n := brokertest.StartNode(t, func(s *brokertest.Setup) {
 			s.Configure = func(c *config.Config) { c.Outbound.Allow = open }
+			s.Prepare = func(upstreams *fakeidp.Server) {
+				q, _ := upstreams.Upstream("q")
+				change(q)
+			}
 		})
-		q := n.Upstream("q")
-		change(q)
 		b := n.NewBrowser()
 		b.Open(n.AuthorizeURL(brokertest.RP1.Request()))
 		page := b.Click("way-q")

@@ -199,13 +199,16 @@ func callback(n *brokertest.Node, way string, params url.Values) string {
 }
 
 func TestAB36MixUpByIssuer(t *testing.T) {
-	n := brokertest.StartNode(t)
+	n := brokertest.StartNode(t, func(s *brokertest.Setup) {
+		s.Prepare = func(upstreams *fakeidp.Server) {
+			p, _ := upstreams.Upstream("p")
+			p.AdvertiseIss(true)
+		}
+	})
 	p, q := n.Upstream("p"), n.Upstream("q")
-	p.AdvertiseIss(true)
-	n.Login(n.NewBrowser(), "p", "vic", brokertest.RP1.Request()) // the provider's metadata is read
-	p.Reset()
-	p.AdvertiseIss(true)
+	n.Login(n.NewBrowser(), "p", "vic", brokertest.RP1.Request())
 	for name, edit := range map[string]func(url.Values){
+		"none":               func(url.Values) {},
 		"another provider's": func(v url.Values) { v.Set("iss", q.Issuer()) },
 		"doubled":            func(v url.Values) { v.Add("iss", p.Issuer()); v.Add("iss", q.Issuer()) },
 	} {
@@ -296,8 +299,12 @@ func TestAB39DiscoveryThatLiesAboutItself(t *testing.T) {
 	}
 	for name, lie := range lies {
 		t.Run("from the start: "+name, func(t *testing.T) {
-			n := brokertest.StartNode(t)
-			n.Upstream("q").EditAnswer(fakeidp.Discovery, lie)
+			n := brokertest.StartNode(t, func(s *brokertest.Setup) {
+				s.Prepare = func(upstreams *fakeidp.Server) {
+					q, _ := upstreams.Upstream("q")
+					q.EditAnswer(fakeidp.Discovery, lie)
+				}
+			})
 			b := n.NewBrowser()
 			b.Open(n.AuthorizeURL(brokertest.RP1.Request()))
 			page := b.Click("way-q")

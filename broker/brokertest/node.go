@@ -38,6 +38,8 @@ type Setup struct {
 	Configure func(*config.Config)
 	// Upstreams changes the simulated upstreams before they are built.
 	Upstreams func(*fakeidp.Options)
+	// Prepare sets the upstreams up before the broker has asked them anything.
+	Prepare func(*fakeidp.Server)
 }
 
 // Node is one broker as production has it, on listeners of its own, with
@@ -103,6 +105,9 @@ func (n *Node) startUpstreams(s Setup, l net.Listener) {
 	var err error
 	if n.Upstreams, err = fakeidp.New(o); err != nil {
 		n.t.Fatal(err)
+	}
+	if s.Prepare != nil {
+		s.Prepare(n.Upstreams)
 	}
 	n.serve(&http.Server{Handler: n.Upstreams, ReadHeaderTimeout: 5 * time.Second}, l)
 	n.t.Cleanup(n.Upstreams.Close)

@@ -169,7 +169,7 @@ func (c *cluster) copyOf(name string, migrate Migrate) (string, error) {
 		return "", from.err
 	}
 	made := c.next()
-	return made, c.run("CREATE DATABASE " + made + " TEMPLATE " + from.name)
+	return made, c.run("CREATE DATABASE " + made + " TEMPLATE " + from.name + " STRATEGY FILE_COPY")
 }
 
 func (c *cluster) next() string { return c.prefix + fmt.Sprint(c.count.Add(1)) }

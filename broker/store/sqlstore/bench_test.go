@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/pgtest"
 )
@@ -70,6 +72,7 @@ func BenchmarkClaimCode(b *testing.B) {
 					grants := make([]store.Grant, b.N)
 					for i := range grants {
 						grants[i] = newGrant(b)
+						grants[i].LoginID = datedID(b) // as logins are named
 					}
 					workers(b, n, func(ctx context.Context, i int64) error {
 						_, err := s.ClaimCode(ctx, grants[i])
@@ -99,6 +102,15 @@ func BenchmarkAccountByIdentity(b *testing.B) {
 			}
 		})
 	}
+}
+
+func datedID(b *testing.B) string {
+	b.Helper()
+	made, err := id.Dated(time.Now(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return made
 }
 
 func person(i int64) store.IdentityKey {
