@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
 // patience is how long a test waits for something that should be there at once.
@@ -175,6 +177,22 @@ func (b *tab) asks(prefix string) {
 		case <-b.moved:
 		case <-late.C:
 			b.t.Fatalf("never asked for %s", prefix)
+		}
+	}
+}
+
+// reaches waits until an upstream's login page has been asked for so often.
+func (b *tab) reaches(u *fakeidp.Upstream, often int) {
+	b.t.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for u.Count(fakeidp.Authorize) < often {
+		select {
+		case <-again.C:
+		case <-late.C:
+			b.t.Fatalf("%s was never asked", u.Name())
 		}
 	}
 }

@@ -163,7 +163,7 @@ func testExpired(t *testing.T, c *chrome, w *world) {
 	b.click("way-naver")
 	b.read("로그인 시간이 지났어요")
 	b.read("안전을 위해 처음부터 다시 시작해 주세요.")
-	b.click("onward") // back at the website, to begin again
-	b.click("login")
+	b.click("onward") // the website begins a login anew
+	b.see("way-naver")
 	b.enter("naver", "expired")
 }

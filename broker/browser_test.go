@@ -188,14 +188,15 @@ func testDark(t *testing.T, c *chrome, _ *dev.Instance) {
 	for _, tt := range []struct {
 		name    string
 		holdFor time.Duration
-		back    func(*tab, *fakeidp.Upstream)
+		back    func(b *tab, u *fakeidp.Upstream, asked int)
 	}{
-		{"until the browser gives up", 500 * time.Millisecond, func(b *tab, _ *fakeidp.Upstream) {
+		{"until the browser gives up", 500 * time.Millisecond, func(b *tab, _ *fakeidp.Upstream, _ int) {
 			b.until("location.protocol == 'chrome-error:'")
 			b.back()
 		}},
-		{"until the person stops it", patience, func(b *tab, u *fakeidp.Upstream) {
+		{"until the person stops it", patience, func(b *tab, u *fakeidp.Upstream, asked int) {
 			b.asks(u.URL(fakeidp.Authorize))
+			b.reaches(u, asked+1) // then the browser has kept what came with the redirect
 			call(b, page.StopLoading, cdp.Empty{})
 			call(b, page.Reload, page.ReloadParams{})
 		}},
@@ -211,8 +212,9 @@ func testDark(t *testing.T, c *chrome, _ *dev.Instance) {
 			if err := kakao.SetFault(fakeidp.Dark); err != nil {
 				t.Fatal(err)
 			}
+			asked := kakao.Count(fakeidp.Authorize)
 			b.press("way-kakao")
-			tt.back(b, kakao)
+			tt.back(b, kakao, asked)
 			b.read("카카오 로그인이 끝나지 않았나요?")
 			if got := b.address(); got != at {
 				t.Errorf("Back leads to %s, not to %s", got, at)

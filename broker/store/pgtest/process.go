@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -321,73 +320,4 @@ func (p *process) kill() {
 	for slices.ContainsFunc(family, running) {
 		pause(context.Background())
 	}
-}
-
-// signal sends sig to the server and then to its children, until none is left
-// that did not get it. It returns whom it was sent to.
-func (p *process) signal(sig syscall.Signal) []int {
-	sent := []int{p.pid}
-	_ = syscall.Kill(p.pid, sig) // it may be gone
-	if sig == syscall.SIGSTOP {
-		for state := stateOf(p.pid); state != 'T' && state != 'Z' && state != 0; state = stateOf(p.pid) {
-			// Until then it may get another child.
-			pause(context.Background())
-		}
-	}
-	for {
-		news := false
-		for _, child := range children(p.pid) {
-			if !slices.Contains(sent, child) {
-				_ = syscall.Kill(child, sig)
-				sent, news = append(sent, child), true
-			}
-		}
-		if !news {
-			return sent
-		}
-	}
-}
-
-// children looks at every process: what the kernel lists as the children of one
-// may lack some while others end.
-func children(pid int) []int {
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return nil
-	}
-	var found []int
-	for _, path := range all {
-		fields := statOf(path)
-		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
-			continue
-		}
-		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
-			found = append(found, child)
-		}
-	}
-	return found
-}
-
-// statOf returns what stands behind the name in a process's stat: its state, its
-// parent and more. Nil: there is no such process.
-func statOf(path string) []string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-}
-
-// stateOf returns the letter of a process's state; 0: there is no such process.
-func stateOf(pid int) byte {
-	if fields := statOf(fmt.Sprintf("/proc/%d/stat", pid)); len(fields) > 0 {
-		return fields[0][0]
-	}
-	return 0
-}
-
-// running reports whether the process lives; a zombie does not.
-func running(pid int) bool {
-	state := stateOf(pid)
-	return state != 0 && state != 'Z' && state != 'X'
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,19 +116,35 @@ func (b *breaker) unanswered(a *address, asked int64) {
 	}
 	a.silent.Store(maxSilences - 1) // after the refusal one more question is enough
 	a.mu.Lock()
-	leaving := make([]*watchedConn, 0, len(a.conns))
-	for c := range a.conns {
-		leaving = append(leaving, c)
-	}
 	already := now < a.refused
 	a.refused = now + int64(refuseFor)
 	a.mu.Unlock()
-	for _, c := range leaving {
-		_ = c.Conn.Close() // whoever waits on it is told
-	}
+	a.hangUp()
 	if !already {
 		b.logger.LogAttrs(context.Background(), slog.LevelWarn, "database address fell silent; leaving it",
-			slog.String("address", a.name), slog.Int("connections", len(leaving)))
+			slog.String("address", a.name))
+	}
+}
+
+// hangUp closes all connections to the address. Whoever waits on one is told;
+// its pool forgets it when it finds out.
+func (a *address) hangUp() {
+	a.mu.Lock()
+	leaving := slices.Collect(maps.Keys(a.conns))
+	a.mu.Unlock()
+	for _, c := range leaving {
+		_ = c.Conn.Close()
+	}
+}
+
+// close ends what the driver leaves behind: it says goodbye to a silent server
+// for up to 15 seconds.
+func (b *breaker) close() {
+	b.mu.Lock()
+	all := slices.Collect(maps.Values(b.addresses))
+	b.mu.Unlock()
+	for _, a := range all {
+		a.hangUp()
 	}
 }
 

@@ -37,10 +37,10 @@ type Options struct {
 	// It may say yes; whatever else it says the writer is asked.
 	Reader string
 
-	Conns   int           // of PostgreSQL, for writer and reader each; 0 is 16
-	Timeout time.Duration // of a verb; 0 is 2 s; half of it for one attempt
-	Now     func() time.Time
-	Logger  *slog.Logger // nil logs nothing
+	Conns   int              // of PostgreSQL, for writer and reader each; 0 is 16
+	Timeout time.Duration    // of a verb; 0 is 2 s; an attempt, and the reader, get half of it
+	Now     func() time.Time // nil is time.Now
+	Logger  *slog.Logger     // nil logs nothing
 
 	// Connector may wrap the driver's connections: tests count the statements
 	// that pass and have them fail. nil wraps nothing.

@@ -31,6 +31,7 @@ func openPostgres(ctx context.Context, o Options, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("connection string of the writer: %w", err)
 	}
+	writer.breaker = b
 	s.writer = writer
 	if o.Reader == "" {
 		if err := writer.migrate(ctx, o); err != nil {
@@ -76,6 +77,7 @@ func migrateOrRead(ctx context.Context, o Options, writer, reader *postgres) err
 type postgres struct {
 	pool     *sql.DB
 	patience time.Duration // with one attempt
+	breaker  *breaker      // to close at last; nil: the writer's engine does
 }
 
 // newPostgres makes a pool; it connects when it is used. accept chooses among
@@ -179,8 +181,14 @@ func (p *postgres) transact(ctx context.Context, e effort, f work) error {
 	})
 }
 
-// close implements engine.
-func (p *postgres) close() error { return p.pool.Close() }
+// close implements engine. The writer's comes last.
+func (p *postgres) close() error {
+	err := p.pool.Close()
+	if p.breaker != nil {
+		p.breaker.close()
+	}
+	return err
+}
 
 // outcome is what is known after an attempt that failed.
 type outcome uint8
