@@ -103,7 +103,7 @@ func (h *Handler) admissible(v *visit) error {
 	if err := h.readHint(v); err != nil {
 		return err
 	}
-	if len(h.ways(v)) == 0 {
+	if !slices.ContainsFunc(h.candidates, func(c choice.Candidate) bool { return h.permits(v, c.ID) }) {
 		return oauth.UnmetAuthenticationRequirements("No configured way to log in meets what the client requires.")
 	}
 	return nil
@@ -200,7 +200,7 @@ func (h *Handler) sufficient(v *visit, s session.Session) bool {
 	if request.MaxAge != nil && h.Now().Unix()-s.AuthTime >= int64(*request.MaxAge) {
 		return false
 	}
-	return choice.Satisfies(s.ACR, v.client.MinACR) && choice.Permits(h.question(v), s.Provider) == nil
+	return choice.Satisfies(s.ACR, v.client.MinACR) && h.permits(v, s.Provider)
 }
 
 // stamp gives the login its name and secret.

@@ -84,7 +84,7 @@ func (h *Handler) claim(w http.ResponseWriter, r *http.Request, ret providers.Re
 		return nil, providers.Leg{}, h.strayed(r, errState)
 	}
 	v := &visit{w: w, r: r, login: l, client: known}
-	if err := choice.Permits(h.question(v), way); err != nil {
+	if err := choice.Permits(h.required(v), way); err != nil {
 		return nil, providers.Leg{}, h.strayed(r, err)
 	}
 	return v, h.leg(v, p, came.leg), nil

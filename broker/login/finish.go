@@ -44,7 +44,7 @@ func (h *Handler) finish(v *visit) error {
 // offered: an allowed way, a sufficient and fresh enough proof, the right person.
 func (h *Handler) policy(v *visit) *oauth.Error {
 	s, request := v.session, v.login.Request
-	if choice.Permits(h.question(v), s.Provider) != nil {
+	if !h.permits(v, s.Provider) {
 		return oauth.AccessDenied("The website does not accept this way of logging in.")
 	}
 	if !choice.Satisfies(s.ACR, v.client.MinACR) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/posted"
@@ -90,10 +91,11 @@ func (o Options) validate() error {
 type Handler struct {
 	Options
 
-	jar       cookie.Jar
-	logins    cookies
-	providers map[string]providers.Provider // by instance id
-	issuer    string
+	jar        cookie.Jar
+	logins     cookies
+	providers  map[string]providers.Provider // by instance id
+	candidates []choice.Candidate            // the same, as policy sees them
+	issuer     string
 }
 
 // New returns a handler.
@@ -112,7 +114,12 @@ func New(o Options) (*Handler, error) {
 		issuer:    o.Issuer.String(),
 	}
 	for _, p := range o.Providers {
-		h.providers[p.Instance().ID] = p
+		instance := p.Instance()
+		h.providers[instance.ID] = p
+		h.candidates = append(h.candidates, choice.Candidate{
+			ID: instance.ID, Kind: choice.Provider, Brand: instance.Kind,
+			ACR: choice.ACRProvider, Verdict: choice.Unknown,
+		})
 	}
 	return h, nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/providers"
@@ -18,7 +17,7 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 	way := v.way
 	v.way = ""
 	p, ok := h.providers[way]
-	if !ok || choice.Permits(h.question(v), way) != nil {
+	if !ok || !h.permits(v, way) {
 		v.menu = true
 		return false, nil
 	}

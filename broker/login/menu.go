@@ -36,26 +36,28 @@ func (h *Handler) ways(v *visit) []choice.Way {
 	return choice.Ways(h.question(v))
 }
 
+// required is the part of the question that binds: asked when a leg begins, when
+// it returns, and at the end.
+func (h *Handler) required(v *visit) choice.Question {
+	return choice.Question{Candidates: h.candidates, Allowed: v.client.Providers, RequiredACR: v.client.MinACR}
+}
+
+// question adds what only orders the ways.
 func (h *Handler) question(v *visit) choice.Question {
-	candidates := make([]choice.Candidate, 0, len(h.Providers))
-	for _, p := range h.Providers {
-		candidates = append(candidates, choice.Candidate{
-			ID: p.Instance().ID, Kind: choice.Provider, Brand: p.Instance().Kind,
-			ACR: choice.ACRProvider, Verdict: choice.Unknown,
-		})
-	}
-	return choice.Question{
-		Candidates:  candidates,
-		Unordered:   h.Unordered,
-		WantedACR:   v.login.Request.ACRValues,
-		Allowed:     v.client.Providers,
-		Lang:        h.language(v),
-		LastUsed:    h.lastUsed(v.r),
-		Hint:        v.login.Request.IDPHint,
-		Failed:      v.login.failedWays(),
-		RequiredACR: v.client.MinACR,
-		LoginID:     v.login.ID,
-	}
+	q := h.required(v)
+	q.Unordered = h.Unordered
+	q.WantedACR = v.login.Request.ACRValues
+	q.Lang = h.language(v)
+	q.LastUsed = h.lastUsed(v.r)
+	q.Hint = v.login.Request.IDPHint
+	q.Failed = v.login.failedWays()
+	q.LoginID = v.login.ID
+	return q
+}
+
+// permits reports whether policy lets this login end by way.
+func (h *Handler) permits(v *visit, way string) bool {
+	return choice.Permits(h.required(v), way) == nil
 }
 
 // notice is the sentence above the buttons: what to do with an earlier account,

@@ -63,7 +63,7 @@ func startShared() error {
 		shared.cluster = newCluster(dsn)
 		return nil
 	}
-	p, err := newProcess()
+	p, err := newProcess(nil)
 	if err != nil {
 		return err
 	}

@@ -82,9 +82,16 @@ func account() (*syscall.SysProcAttr, error) {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
 
-// folder makes an empty folder that the server's account owns.
-func folder() (string, error) {
-	dir, err := os.MkdirTemp("", "bongsu-postgres-")
+// folder makes an empty folder that the server's account owns: in memory, unless
+// the disk is what matters or memory is short.
+func folder(disk bool) (string, error) {
+	const memory, enough = "/dev/shm", 2 << 30
+	parent := os.TempDir()
+	var free syscall.Statfs_t
+	if !disk && syscall.Statfs(memory, &free) == nil && free.Bavail*uint64(free.Bsize) >= enough {
+		parent = memory
+	}
+	dir, err := os.MkdirTemp(parent, "bongsu-postgres-")
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +120,7 @@ var made atomic.Pointer[process]
 // blank is an initialised, never started data folder. It is made once: copying
 // is faster.
 var blank = sync.OnceValues(func() (*process, error) {
-	p, err := newProcess()
+	p, err := newProcess(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -130,16 +137,16 @@ var blank = sync.OnceValues(func() (*process, error) {
 })
 
 // newProcess makes the folder, with a guard that removes it.
-func newProcess() (*process, error) {
+func newProcess(settings []string) (*process, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := folder()
+	dir, err := folder(slices.Contains(settings, "fsync=on"))
 	if err != nil {
 		return nil, err
 	}
-	p := &process{bin: bin, dir: dir}
+	p := &process{bin: bin, dir: dir, settings: settings}
 	return p, p.startGuard()
 }
 

@@ -22,7 +22,7 @@ type Server struct {
 // at the server's.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	p, err := newProcess()
+	p, err := newProcess(settings)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
@@ -31,7 +31,6 @@ func Start(t testing.TB, settings ...string) *Server {
 			t.Errorf("end PostgreSQL: %v", err)
 		}
 	})
-	p.settings = settings
 	if err := p.copyBlank(); err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}

@@ -33,7 +33,7 @@ func (p *postgres) attempts(ctx context.Context, e effort, f func(context.Contex
 			if !unknown && n > 1 {
 				return err
 			}
-		case raced:
+		case raced, lost:
 			if e != again {
 				return err
 			}

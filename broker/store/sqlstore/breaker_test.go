@@ -148,6 +148,17 @@ func TestBreaker(t *testing.T) {
 				x.ask(slow, 0, silence)
 			}
 		}, false},
+		{"three slow questions, just after another was answered", func(x *exchange) {
+			conns := []net.Conn{x.call(here), x.call(here), x.call(here)}
+			for _, c := range conns {
+				_, _ = c.Write([]byte("Q"))
+			}
+			x.clock = x.clock.Add(ages)
+			x.ask(x.call(here), 0, nil)
+			for _, c := range conns {
+				x.ask(c, time.Millisecond, silence)
+			}
+		}, false},
 		{"another address is silent", func(x *exchange) {
 			for range 3 {
 				x.ask(x.call(there), ages, silence)
