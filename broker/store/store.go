@@ -109,7 +109,7 @@ type Accounts interface {
 // Grant is the stored right of a client to an account: the row that one code
 // becomes when it is claimed.
 type Grant struct {
-	ID        string // 26 lower-case letters and digits; also the attempt id: a repeated claim with it is the same claim
+	ID        string // lower-case letters and digits that sort by time; also the attempt id: a repeated claim with it is the same claim
 	LoginID   string // unique: one login gives one grant
 	CodeHash  []byte // SHA-256 of the code, tells a replay from another code of the same login
 	AccountID string

@@ -166,7 +166,7 @@ func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, 
 	var err error
 	var again bool
 	if grant.ID, again = e.unsettled.take(grant.CodeHash); !again {
-		if grant.ID, err = id.New(e.Rand); err != nil {
+		if grant.ID, err = id.Dated(now, e.Rand); err != nil { // rows of one time stand together in the index
 			return response{}, err
 		}
 	}
