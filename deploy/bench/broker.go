@@ -61,7 +61,7 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 	for _, n := range workers {
 		statements := db.commits(ctx)
 		r := measure(ctx, p, n, s.each, w.login)
-		printRow("login", n, r, 0)
+		printRow("login", n, r, bare.token)
 		if after := db.commits(ctx); after > 0 && r.done > 0 {
 			fmt.Printf("   %.2f transactions a login at the database\n", float64(after-statements)/float64(r.done))
 		}
@@ -74,7 +74,7 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 		printRow("JWKS", n, measure(ctx, p, n, s.each, fetching(issuer+"/jwks", "")), bare.document)
 	}
 	printRow("discovery", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/.well-known/openid-configuration", "")), bare.document)
-	printRow("userinfo", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/userinfo", given.Access)), 0)
+	printRow("userinfo", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/userinfo", given.Access)), bare.token)
 	fmt.Printf("memory: %.0f MiB idle after 500 logins, %.0f MiB under load\n", idle, peak)
 	return nil
 }
