@@ -55,3 +55,13 @@ func TestOneAccountsEventsShareAHashThatTheKeyDecides(t *testing.T) {
 		t.Error("two accounts, or two keys, share a hash")
 	}
 }
+
+func TestAQuietLogStillHoldsEvents(t *testing.T) {
+	var out bytes.Buffer
+	quiet := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelError}))
+	quiet.Info("chatter")
+	audit.New(quiet, []byte("key"), nil).Record(t.Context(), audit.Event{Name: audit.CodeReplayed, Client: "demo"})
+	if lines := strings.Count(out.String(), "\n"); lines != 1 || !strings.Contains(out.String(), string(audit.CodeReplayed)) {
+		t.Errorf("the log holds %q", out.String())
+	}
+}
