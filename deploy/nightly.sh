@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What takes longer than deploy/test.sh may, for a machine that has the night:
 # every fuzz target for a while, every test under the race detector, every test
-# many times in another order, and every benchmark.
+# many times in another order, every benchmark, and a soak: a real broker under
+# load on either store, in which no request may fail.
 #
 #   bash deploy/nightly.sh
-#   FUZZ_TIME=10m REPEAT=20 bash deploy/nightly.sh
+#   FUZZ_TIME=10m REPEAT=20 SOAK_TIME=5m bash deploy/nightly.sh
 #
 # Goes on after a failure and names all of them at the end. What a fuzz target
 # found stands in its testdata/fuzz: it belongs into the next commit.
@@ -15,6 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FUZZ_TIME=${FUZZ_TIME:-2m}
 REPEAT=${REPEAT:-5}
+SOAK_TIME=${SOAK_TIME:-1m} # for each of some fifty numbers
 failed=()
 
 # step NAME COMMAND…
@@ -36,6 +38,7 @@ done < <(grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's
 
 step "race detector" env CGO_ENABLED=1 go test -race -count=1 -timeout 60m ./...
 step "repeated" go test -count="$REPEAT" -shuffle=on -timeout 120m ./...
+step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...
 
 if [ "${#failed[@]}" -gt 0 ]; then

@@ -58,24 +58,32 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 	}
 	idle := p.memory()
 	var peak float64
+	var failed int
+	row := func(name string, n int, r result, bare float64) {
+		printRow(name, n, r, bare)
+		failed += r.failed
+	}
 	for _, n := range workers {
 		statements := db.commits(ctx)
 		r := measure(ctx, p, n, s.each, w.login)
-		printRow("login", n, r, bare.token)
+		row("login", n, r, bare.token)
 		if after := db.commits(ctx); after > 0 && r.done > 0 {
 			fmt.Printf("   %.2f transactions a login at the database\n", float64(after-statements)/float64(r.done))
 		}
 		peak = max(peak, p.memory())
 	}
 	for _, n := range workers {
-		printRow("client_credentials", n, measure(ctx, p, n, s.each, w.own), bare.token)
+		row("client_credentials", n, measure(ctx, p, n, s.each, w.own), bare.token)
 	}
 	for _, n := range workers {
-		printRow("JWKS", n, measure(ctx, p, n, s.each, fetching(issuer+"/jwks", "")), bare.document)
+		row("JWKS", n, measure(ctx, p, n, s.each, fetching(issuer+"/jwks", "")), bare.document)
 	}
-	printRow("discovery", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/.well-known/openid-configuration", "")), bare.document)
-	printRow("userinfo", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/userinfo", given.Access)), bare.token)
+	row("discovery", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/.well-known/openid-configuration", "")), bare.document)
+	row("userinfo", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/userinfo", given.Access)), bare.token)
 	fmt.Printf("memory: %.0f MiB idle after 500 logins, %.0f MiB under load\n", idle, peak)
+	if failed > 0 {
+		return fmt.Errorf("%d requests failed", failed)
+	}
 	return nil
 }
 
