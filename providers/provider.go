@@ -57,6 +57,7 @@ type Leg struct {
 	Verifier    string // PKCE verifier (RFC 7636 4.1)
 	RedirectURI string // our callback for this provider, absolute
 
+	Login     string         // the login this leg belongs to; the same for all its legs, never sent to the provider
 	Fresh     bool           // the person must prove themselves anew
 	MaxAge    *time.Duration // the oldest proof the website accepts; nil when it does not say
 	LoginHint string         // from the website, unverified, may be empty
@@ -116,6 +117,12 @@ const (
 	StepUserinfo  Step = "userinfo"  // the profile was read
 )
 
+// What only probes do.
+const (
+	StepReach    Step = "reach"    // a connection was opened
+	StepMetadata Step = "metadata" // the discovery document was read
+)
+
 // Observation is how one step of one leg went.
 type Observation struct {
 	Provider string // instance id
@@ -123,4 +130,5 @@ type Observation struct {
 	Outcome  Outcome
 	Code     string        // the provider's own error code, letters, digits, '_' and '-', at most 40; may be empty
 	Took     time.Duration // zero for steps in the browser
+	Drill    bool          // the failure is our own drill's: it says nothing about the provider
 }

@@ -52,6 +52,7 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 		Nonce:       v.login.derive("nonce", legID),
 		Verifier:    v.login.derive("verifier", legID),
 		RedirectURI: h.callbackURL(way),
+		Login:       v.login.ID,
 		Fresh:       slices.Contains(request.Prompt, "login"),
 		LoginHint:   request.LoginHint,
 		Locales:     []string{h.language(v)},
