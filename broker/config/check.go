@@ -195,7 +195,7 @@ func (c *checker) keys() {
 
 func (c *checker) sessions() {
 	s := c.file.Sessions
-	c.config.Sessions = Sessions(s)
+	c.config.Sessions = Sessions{Idle: s.Idle, Lifetime: s.Lifetime}
 	const day = 24 * time.Hour
 	c.between("sessions.idle", s.Idle, time.Minute, 14*day)
 	c.between("sessions.lifetime", s.Lifetime, time.Minute, 14*day) // the sealing ring opens for 15 days

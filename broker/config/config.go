@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/ed25519"
 	"net/netip"
 	"net/url"
 	"time"
@@ -15,6 +16,8 @@ import (
 type Config struct {
 	Issuer *url.URL // https, or http on loopback; scheme, host and port alone
 	Site   string   // this site's name: lower-case letters, digits and hyphens, at most 32
+	Node   string   // this process: stable, unique in its site; as a site's name, dots allowed, at most 64
+	Sites  []Site   // all sites, own included, in the order of the file; empty: this one alone
 
 	Listen         string         // host:port of the public listener
 	Admin          string         // host:port of the admin listener; empty: none
@@ -32,8 +35,41 @@ type Config struct {
 	Providers []Provider // in menu order
 	Clients   []*client.Client
 	Outbound  Outbound
+	Gossip    *Gossip    // nil: this node speaks with no other
+	Operators []Operator // who may give orders on the admin listener; empty: nobody
+	Health    Health
 	Languages Languages
 	Log       Log
+}
+
+// Site is one place of this deployment, and what it is known by to the others.
+type Site struct {
+	Name string
+	// Identities are what the site's news and manifests are verified with: one,
+	// two while the site changes its own. Only a site alone may have none.
+	Identities []ed25519.PublicKey
+}
+
+// Gossip says how the nodes of all sites tell each other news.
+type Gossip struct {
+	Listen    string         // host:port, UDP and TCP; the host is an address
+	Advertise string         // host:port that the others reach this node at; empty: the address listened on
+	Label     string         // of this deployment: packets with another one are dropped
+	Seeds     []string       // host:port, or srv:_service._proto.domain; asked again and again
+	Allow     []netip.Prefix // where the others may be; empty: anywhere
+	Keys      [][]byte       // AES-256, the first encrypts, all decrypt; at least one
+}
+
+// Operator is somebody who may give orders on the admin listener.
+type Operator struct {
+	Name         string     // in the audit log; unique
+	SecretHashes [][32]byte // SHA-256 of the bearer credential; two while it changes
+}
+
+// Health says how this site finds out about the providers.
+type Health struct {
+	Canaries []string // https URLs of others, asked to tell "we are cut off" from "they are down"
+	Probes   bool     // providers are asked without a person, too
 }
 
 // TLS is where the certificate of the public listener lies. Both files are
@@ -63,6 +99,9 @@ type Keys struct {
 type Sessions struct {
 	Idle     time.Duration
 	Lifetime time.Duration
+	// OutageCeiling is how much longer than Idle and Lifetime a session may live
+	// while an operator has declared the outage of its provider; 0: no longer.
+	OutageCeiling time.Duration
 }
 
 // Provider is one configured upstream.
@@ -77,6 +116,9 @@ type Provider struct {
 	Scopes       []string
 	Timeout      time.Duration
 	Reauth       string
+	Domains      []string // what it shares its fate with: a second way counts only if it shares none; never empty
+	Ceiling      float64  // logins begun per second at this node; 0: no ceiling
+	Probes       []string // levels at which it may be asked: reach, metadata, authorize, token; nil: all that make sense
 
 	// Apple signs its client secret.
 	TeamID     string
