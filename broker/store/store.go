@@ -12,6 +12,7 @@ var (
 	ErrConflict    = errors.New("store: conflict")             // the record changed or exists already
 	ErrReplayed    = errors.New("store: code replayed")        // the same code was claimed before
 	ErrUsed        = errors.New("store: login used")           // another code of this login was claimed before
+	ErrLast        = errors.New("store: the last link")        // without it nobody could come into the account any more
 	ErrInvalid     = errors.New("store: invalid record")       // the caller's record breaks a bound below; nothing was asked or changed
 	ErrUnavailable = errors.New("store: could not be reached") // nothing is known: retry, never conclude
 )
@@ -85,6 +86,21 @@ type Accounts interface {
 	// LinkIdentity ties key to the account. ErrConflict: the identity is
 	// linked already, to whichever account. ErrNotFound: no such account.
 	LinkIdentity(ctx context.Context, l Link) error
+
+	// LinkIdentityEndSessions ties key to the account and raises the account's
+	// epoch by one, in one transaction: every session made before is void, and
+	// what it gave. It returns the fact. A second call with the same link, its
+	// CreatedAt included, is the first again. ErrConflict: the identity is
+	// linked already, to whichever account. ErrNotFound: no such account.
+	LinkIdentityEndSessions(ctx context.Context, l Link, at time.Time) (Fact, error)
+
+	// UnlinkIdentity takes key from the account and raises the account's epoch
+	// by one, in one transaction. It returns the fact. Of any number of racing
+	// calls that would take all links, one finds the last and leaves it. A
+	// second call with the same key and at, while no other end of sessions
+	// came between, is the first again. ErrLast: the account has no other
+	// link. ErrNotFound: no such account, or key is not linked to it.
+	UnlinkIdentity(ctx context.Context, key IdentityKey, accountID string, at time.Time) (Fact, error)
 
 	// Links returns the links of an account, oldest first, as the writer knows
 	// them: a missing link is a fact too. An unknown account has none.

@@ -50,6 +50,11 @@ type change struct {
 	effort effort
 	known  bool // there must be such an account
 
+	// before runs in the same transaction, once it is known what stands; nil:
+	// nothing to do. [errStands] ends the transaction, an earlier attempt has
+	// done all of it.
+	before func(ctx context.Context, q session, stands standing) error
+
 	// decide returns what is to be stored and the account with it; news is
 	// false if what stands already says it.
 	decide func(stands standing, f store.Fact) (next store.Fact, then account, news bool)
@@ -109,6 +114,11 @@ func (ch change) write(ctx context.Context, q session) (store.Fact, error) {
 	}
 	if ch.known && !stands.account.known {
 		return store.Fact{}, store.ErrNotFound
+	}
+	if ch.before != nil {
+		if err := ch.before(ctx, q, stands); err != nil {
+			return stands.fact, err
+		}
 	}
 	next, then, news := ch.decide(stands, ch.fact)
 	if !news {

@@ -22,12 +22,25 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 	t.Helper()
 	fresh, claimed := newAccount(t), newGrant(t, newID(t), a.ID)
 	link := store.Link{IdentityKey: newKey(t), AccountID: a.ID, CreatedAt: noon}
+	second, gone := link, link
+	second.IdentityKey, gone.IdentityKey = newKey(t), newKey(t)
+	if err := s.LinkIdentity(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
 	free, signing, sealing := newKey(t), newSigningKey(t, "seoul", keys.ES256, 9), newSealingKey(t, 9)
 	return []verb{
 		{"AccountByIdentity", func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key); return err }},
 		{"Account", func(ctx context.Context) error { _, err := s.Account(ctx, a.ID, 0); return err }},
 		{"OpenAccount", func(ctx context.Context) error { return s.OpenAccount(ctx, fresh, free) }},
 		{"LinkIdentity", func(ctx context.Context) error { return s.LinkIdentity(ctx, link) }},
+		{"LinkIdentityEndSessions", func(ctx context.Context) error {
+			_, err := s.LinkIdentityEndSessions(ctx, second, noon)
+			return err
+		}},
+		{"UnlinkIdentity", func(ctx context.Context) error {
+			_, err := s.UnlinkIdentity(ctx, gone.IdentityKey, a.ID, noon)
+			return err
+		}},
 		{"Links", func(ctx context.Context) error { _, err := s.Links(ctx, a.ID); return err }},
 		{"DisableAccount", func(ctx context.Context) error { _, err := s.DisableAccount(ctx, a.ID, noon); return err }},
 		{"EnableAccount", func(ctx context.Context) error { _, err := s.EnableAccount(ctx, a.ID, noon); return err }},
@@ -60,7 +73,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 
 // facts are the errors that a failure must not be mistaken for.
 var facts = []error{
-	store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrInvalid, keys.ErrConflict,
+	store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrLast, store.ErrInvalid, keys.ErrConflict,
 }
 
 // wantUnavailable checks that nothing is claimed to be known.
@@ -138,6 +151,10 @@ func testBounds(t *testing.T, o Options) {
 			wantInvalid(t, err)
 			wantInvalid(t, s.OpenAccount(t.Context(), newAccount(t), k))
 			wantInvalid(t, s.LinkIdentity(t.Context(), store.Link{IdentityKey: k, AccountID: a.ID}))
+			_, err = s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: k, AccountID: a.ID}, noon)
+			wantInvalid(t, err)
+			_, err = s.UnlinkIdentity(t.Context(), k, a.ID, noon)
+			wantInvalid(t, err)
 		})
 	}
 	accounts := map[string]func(a *store.Account){

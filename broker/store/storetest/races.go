@@ -83,6 +83,8 @@ func testRaces(t *testing.T, o Options) {
 			}
 			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), accounts[won[0]])
 		}},
+		{"one identity, many accounts that end their sessions: one is linked", func(t *testing.T) { testLinkRace(t, s) }},
+		{"every link at once unlinked: one stays", func(t *testing.T) { testUnlinkRace(t, s) }},
 		{"every end of sessions counts", func(t *testing.T) {
 			account := open(t, s, newKey(t))
 			winners(t, race(t.Context(), racers, func(ctx context.Context, _ int) error {

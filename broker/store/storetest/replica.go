@@ -158,10 +158,11 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 	claim(t, r.Store, g)
 	record(t, r.Store, store.Fact{Kind: store.SessionEnded, ID: g.SID, At: noon})
 	must[[]byte](t)(r.Store.EnsureSecret(t.Context(), "salt", []byte("x")))
+	all := verbs(t, r.Store, a, key, g)
 	r.CatchUp()
 	r.LoseWriter()
 	answered := map[string]bool{"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true}
-	for _, v := range verbs(t, r.Store, a, key, g) {
+	for _, v := range all {
 		t.Run(v.name, func(t *testing.T) {
 			err := v.call(context.WithoutCancel(t.Context()))
 			if !answered[v.name] {

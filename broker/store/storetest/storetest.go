@@ -45,6 +45,7 @@ func Run(t *testing.T, o Options) {
 	}{
 		{"accounts", testAccounts},
 		{"accounts are disabled, enabled and signed out", testEpochs},
+		{"ways are linked and unlinked", testLinks},
 		{"codes are claimed", testClaims},
 		{"facts", testFacts},
 		{"the feed has no gaps", testFeed},
