@@ -92,8 +92,8 @@ func TestCataloguesHoldWhatIsUsed(t *testing.T) {
 			source.Write(data)
 		}
 	}
-	// Keys that are put together from a kind of way, reason or problem.
-	built := regexp.MustCompile(`^(way\.\w+\.(button|name|login|by)|notice\.\w+\.(fact|any)|\w+\.(title|lead))$`)
+	// Keys that are put together from a kind of way, reason, device, state or problem.
+	built := regexp.MustCompile(`^(way\.\w+\.(button|name|login|by)|notice\.\w+\.(fact|any)|notice\.partial\.\w+\.(fact|on)|state\.\w+|\w+\.(title|lead))$`)
 	all := catalogues(t)
 	for key, korean := range all["ko"].phrases {
 		if !built.MatchString(key) && !strings.Contains(source.String(), `"`+key+`"`) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -156,11 +157,12 @@ func matchView(lang string) Match {
 
 var allReasons = []Reason{
 	ReasonUnfinished, ReasonUnavailable, ReasonDenied, ReasonSetup, ReasonInvalid, ReasonDown, ReasonExisting, ReasonStore,
+	ReasonSlow, ReasonChecking, ReasonCutOff, ReasonIsolated, ReasonBusy, ReasonPartial, ReasonPaused,
 }
 
 var allProblems = []ProblemKind{
 	ProblemExpired, ProblemDone, ProblemClient, ProblemRequest, ProblemCallback, ProblemUnavailable, ProblemNotFound,
-	ProblemForbidden, ProblemInternal, ProblemCookies,
+	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy,
 }
 
 // allViews is every page in every state that changes its shape.
@@ -190,6 +192,7 @@ func allViews(lang string) map[string]View {
 		menu.Ways = append(menu.Ways, Way{ID: "passkey", Kind: "passkey", Href: "/p"}, Way{ID: "corp", Kind: "openid", Name: "Hanbit ID", Href: "/c"})
 		views["menu "+string(reason)] = menu
 	}
+	maps.Copy(views, menusWhileDown(lang))
 	nothing := menuView(lang)
 	for i := range nothing.Ways {
 		nothing.Ways[i].Down = true
@@ -197,11 +200,36 @@ func allViews(lang string) map[string]View {
 	nothing.Notice = &Notice{Reason: ReasonDown, Checked: checkedAt}
 	views["nothing left"] = nothing
 	down := matchView(lang)
-	down.OtherWaysDown = []Way{kakao}
+	down.OtherWaysDown, down.ProfileLater = []Way{kakao}, true
 	views["match while down"] = down
 	for _, kind := range allProblems {
 		views["problem "+string(kind)] = Problem{Frame: frame(lang), Kind: kind, RetryHref: "/again", RetryAfter: 30, Detail: "detail"}
 	}
+	return views
+}
+
+// menusWhileDown are the menus on which ways are text for reasons of their own.
+func menusWhileDown(lang string) map[string]View {
+	views := make(map[string]View)
+	for _, why := range []Reason{ReasonCutOff, ReasonBusy, ReasonPaused} {
+		menu, nothing := menuView(lang), menuView(lang)
+		menu.Ways[0].Down, menu.Ways[0].Why = true, why
+		menu.Notice = &Notice{Reason: why, Way: menu.Ways[0], Wait: 30}
+		for i := range nothing.Ways {
+			nothing.Ways[i].Down, nothing.Ways[i].Why = true, why
+		}
+		nothing.Notice = &Notice{Reason: why}
+		views["menu with a way "+string(why)], views["nothing left but "+string(why)] = menu, nothing
+	}
+	for _, device := range []string{"mobile", "desktop", "app"} {
+		menu := menuView(lang)
+		menu.Notice = &Notice{Reason: ReasonPartial, Way: menu.Ways[0], Device: device}
+		views["menu partial on "+device] = menu
+	}
+	many := menuView(lang)
+	many.Ways[0].Down, many.Ways[1].Down = true, true
+	many.Notice = &Notice{Reason: ReasonDown, Way: many.Ways[0], Also: many.Ways[1:2]}
+	views["menu with two ways down"] = many
 	return views
 }
 

@@ -11,6 +11,7 @@ type matchPage struct {
 	Lead         string
 	Glyph        template.HTML
 	Proven       string
+	Later        bool // name and address are still to come
 	NewAction    string
 	ExistingHref string
 	Existing     bool // evidence speaks for an earlier account: that button is the main one
@@ -26,6 +27,7 @@ func (m Match) model(s *scene) (any, error) {
 		Lead:         s.text("match.lead_any"),
 		Glyph:        words.glyph,
 		Proven:       clean(m.Proven),
+		Later:        m.ProfileLater,
 		NewAction:    link(m.NewAction),
 		ExistingHref: link(m.ExistingHref),
 	}

@@ -12,7 +12,10 @@ type button struct {
 	Name            string
 	Chip            string
 	Slow            string
-	Anyway          string
+	Anyway          string // of a way that is down: the text of its row
+	Text            bool   // that row is no link: nobody may go there now
+	Again           string // what to say there when it works again
+	State           state  // how it is, on the page without any way left
 	Glyph           template.HTML
 	Divider         bool // the line that sets our own ways apart from the others
 }
@@ -73,8 +76,7 @@ func (m Menu) sortWays(s *scene, p *menuPage) {
 		b, words := s.button(w)
 		v := values{varWay: words.name, varLogin: words.login}
 		if w.Down {
-			b.Anyway = s.say("menu.anyway", &v)
-			p.Down = append(p.Down, b)
+			p.Down = append(p.Down, s.row(b, w, &v))
 			continue
 		}
 		if chip := w.Open || w.LastUsed && !open; chip && !chipped {
@@ -102,6 +104,25 @@ func (m Menu) sortWays(s *scene, p *menuPage) {
 	}
 }
 
+// row makes a text row of a way that is down. All but what an operator paused
+// can be tried anyway: nobody may be left without their only way.
+func (s *scene) row(b button, w Way, v *values) button {
+	b.Anyway, b.Again = s.say("menu.anyway", v), s.say("menu.again", v)
+	b.State = s.state("down")
+	switch w.Why {
+	case ReasonCutOff:
+		b.State.Word = s.text("state.cut_off")
+	case ReasonBusy:
+		b.Anyway, b.Again = s.say("menu.retry", v), ""
+		b.State = s.state("slow")
+		b.State.Word = s.text("state.busy")
+	case ReasonPaused:
+		b.Anyway, b.Again, b.Text = s.say("menu.paused", v), "", true
+		b.State = s.state("paused")
+	}
+	return b
+}
+
 func (s *scene) button(w Way) (button, names) {
 	words := s.name(w)
 	return button{
@@ -112,80 +133,4 @@ func (s *scene) button(w Way) (button, names) {
 		Name:  words.name,
 		Glyph: words.glyph,
 	}, words
-}
-
-// A notice is the box above the buttons: a fact, ways on, and when we looked.
-type notice struct {
-	Tone    string // "amber" for trouble, "blue" for a question
-	Fact    string
-	On      []string
-	Checked string
-	Details string
-}
-
-// notices says how each reason is put: tone, and how many sentences follow the
-// fact. Amber, never red: nothing the person did is wrong.
-var notices = map[Reason]struct {
-	tone  string
-	on    []string
-	about bool // the fact names a way
-}{
-	ReasonDown:        {"amber", []string{"notice.down.on"}, true},
-	ReasonUnfinished:  {"blue", []string{"notice.unfinished.on", "notice.unfinished.more"}, true},
-	ReasonUnavailable: {"amber", []string{"notice.unavailable.on", "notice.unavailable.more"}, true},
-	ReasonDenied:      {"blue", []string{"notice.denied.on"}, true},
-	ReasonSetup:       {"amber", []string{"notice.setup.on"}, true},
-	ReasonInvalid:     {"amber", []string{"notice.invalid.on", "notice.invalid.more"}, true},
-	ReasonExisting:    {"blue", []string{"notice.existing.on"}, false},
-	ReasonStore:       {"amber", []string{"notice.store.on", "notice.again"}, false},
-}
-
-// elsewhere are the sentences that promise another way; where there is none the
-// page says to try again.
-var elsewhere = []string{"notice.down.on", "notice.unavailable.more", "notice.setup.on"}
-
-func (m Menu) notice(s *scene) *notice {
-	reason := m.Notice.Reason
-	form, known := notices[reason]
-	if !known {
-		reason, form = ReasonUnavailable, notices[ReasonUnavailable]
-	}
-	n := &notice{Tone: form.tone, Checked: s.checked(m.Notice.Checked)}
-	key := "notice." + string(reason)
-	about := m.Notice.Way
-	switch {
-	case form.about && about.ID == "" && about.Kind == "":
-		n.Fact = s.text(key + ".any")
-	default:
-		words := s.name(about)
-		n.Fact = s.say(key+".fact", &values{varWay: words.name, varLogin: words.login})
-	}
-	other := func(w Way) bool { return !w.Down && w.ID != about.ID }
-	for _, sentence := range form.on {
-		if slices.Contains(elsewhere, sentence) && !slices.ContainsFunc(m.Ways, other) {
-			sentence = "notice.again"
-		}
-		n.On = append(n.On, s.text(sentence))
-	}
-	if reason == ReasonDown && onlyPasskeys(m.Ways) {
-		n.On = []string{s.text("notice.down.passkey")}
-	}
-	if s.StatusHref != "" && form.tone == "amber" {
-		n.Details = s.StatusHref
-	}
-	return n
-}
-
-func onlyPasskeys(ways []Way) bool {
-	found := false
-	for _, w := range ways {
-		if w.Down {
-			continue
-		}
-		if w.Kind != "passkey" {
-			return false
-		}
-		found = true
-	}
-	return found
 }

@@ -34,6 +34,7 @@ var problems = map[ProblemKind]struct {
 	ProblemForbidden:   {"shield", true},
 	ProblemInternal:    {"alert", false},
 	ProblemCookies:     {"info", true},
+	ProblemBusy:        {"people", false},
 }
 
 func (Problem) template() string { return "problem" }

@@ -70,7 +70,7 @@ func (s *scene) page(heading string) page {
 		Name:        s.client,
 		Logo:        logo(s.frame.Client.Logo),
 		SupportCode: clean(s.frame.SupportCode),
-		StatusHref:  s.StatusHref,
+		StatusHref:  s.status(),
 		Script:      true,
 	}
 	if s.client != "" {
@@ -84,6 +84,15 @@ func (s *scene) page(heading string) page {
 		p.Languages = s.languageLinks(s.frame.LangPath)
 	}
 	return p
+}
+
+// status leads to the public status page in the language of this one: that page
+// is the same for everybody and reads no cookie.
+func (s *scene) status() string {
+	if s.StatusHref == "" {
+		return ""
+	}
+	return s.StatusHref + "?lang=" + s.lang
 }
 
 // lasting starts a page of a login in progress: it can be cancelled, the script

@@ -47,7 +47,11 @@ type Way struct {
 	LastUsed bool   // the chip "used last time"
 	Open     bool   // the chip "in progress": a leg was begun and did not come back
 	Down     bool   // moved out of the buttons into a text row
-	Slow     bool
+	Slow     bool   // a line below the button says that it may take longer
+	// Why a way is Down, where that changes its words: ReasonCutOff,
+	// ReasonBusy (try again soon) or ReasonPaused (an operator switched it off:
+	// its row is no link). Empty and anything else is told as not working.
+	Why Reason
 }
 
 // Reason says why the menu is shown again, in the person's words.
@@ -64,6 +68,13 @@ const (
 	ReasonDown        Reason = "down"        // known to be down on arrival
 	ReasonExisting    Reason = "existing"    // "I have an account": log in with the earlier way
 	ReasonStore       Reason = "store"       // we could not check: our own trouble
+	ReasonSlow        Reason = "slow"        // answers, but slower than usual
+	ReasonChecking    Reason = "checking"    // our own doubt: suspected, not confirmed
+	ReasonCutOff      Reason = "cut_off"     // we cannot reach it from here, others can: our own trouble
+	ReasonIsolated    Reason = "isolated"    // we reach nothing from here and know of no way whether it works
+	ReasonBusy        Reason = "busy"        // as many logins as it may be sent now; Notice.Wait
+	ReasonPartial     Reason = "partial"     // fails for some devices only; Notice.Device
+	ReasonPaused      Reason = "paused"      // an operator switched it off
 )
 
 // Notice is the sentence above the buttons.
@@ -71,6 +82,13 @@ type Notice struct {
 	Reason  Reason
 	Way     Way       // the way it is about; zero for notices about none
 	Checked time.Time // when we last looked; zero says nothing
+	// Also are further ways of which ReasonDown is true.
+	Also []Way
+	// Device is the class ReasonPartial is about: "mobile", "desktop" or "app"
+	// (inside another app). Anything else says "some devices".
+	Device string
+	// Wait is after how many seconds a busy way may be tried again; 0 says nothing.
+	Wait int
 }
 
 // Menu is the ways to log in right now, best first.
@@ -89,14 +107,17 @@ type Menu struct {
 type Match struct {
 	Frame
 
-	Way            Way    // the way just proven
-	Proven         string // how the provider names the person ("김민지"), may be empty
-	NewAction      string // form "new-account" posts here
-	ExistingHref   string // link "existing-account"
-	CancelAction   string
-	StepToken      string
-	OtherWaysDown  []Way // providers known to be down: the consequence is said
-	EarlierWayHint Way   // the way this browser used last, if another; zero otherwise
+	Way           Way    // the way just proven
+	Proven        string // how the provider names the person ("김민지"), may be empty
+	NewAction     string // form "new-account" posts here
+	ExistingHref  string // link "existing-account"
+	CancelAction  string
+	StepToken     string
+	OtherWaysDown []Way // providers known to be down: the consequence is said
+	// ProfileLater says that the provider proved who this is, but did not tell
+	// name and address yet: they come with a later login.
+	ProfileLater   bool
+	EarlierWayHint Way // the way this browser used last, if another; zero otherwise
 }
 
 // Problem is a page that ends a login or cannot go on by itself.
@@ -128,6 +149,9 @@ const (
 	ProblemForbidden   ProblemKind = "forbidden" // cross-origin or stale form
 	ProblemInternal    ProblemKind = "internal"
 	ProblemCookies     ProblemKind = "cookies" // the browser keeps no cookies
+	// ProblemBusy: every way is sent as many logins as it may be now. 503, with
+	// RetryAfter, and a RetryHref to the menu of the same login.
+	ProblemBusy ProblemKind = "busy"
 )
 
 // Logout asks before a session ends.

@@ -73,3 +73,25 @@ if (idle) {
 		document.getElementById("ending").hidden = false
 	}, (idle - 60) * 1000)
 }
+
+// A way that was down says in its own row when it works again. The list stays
+// as it is while somebody reads it. What failed in this login alone was never
+// seen down here, and is not announced.
+const rows = [...document.querySelectorAll("[data-again]")]
+let looks = 40
+async function watch() {
+	if (document.visibilityState === "visible") {
+		try {
+			const { providers } = await (await fetch("/status.json")).json()
+			for (const row of rows) {
+				const up = providers.find((p) => p.id === row.dataset.provider)?.state === "up"
+				if (up && row.dataset.seen) row.textContent = row.dataset.again
+				if (!up) row.dataset.seen = "1"
+			}
+		} catch {
+			// The next look may succeed.
+		}
+	}
+	if (--looks && rows.some((row) => !row.textContent)) setTimeout(watch, 20000 + Math.random() * 20000)
+}
+if (rows.length) setTimeout(watch, 2000)
