@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -31,6 +34,14 @@ const (
 	MaxFactKind  = 64   // of a fact's kind; not empty
 	MaxFactID    = 255  // of what a fact is about; not empty
 	MaxSecret    = 4096 // of a wrapped secret, 64 of its name; neither empty
+
+	MaxOperator  = 64      // of an operator's name; not empty
+	MaxReason    = 255     // of what an operator gives as the reason
+	MaxNode      = 160     // of what names one run of a node
+	MaxWord      = 32      // of a drill's kind, of what ended it and of what is counted; not empty
+	MaxDocument  = 8 << 10 // of a pinned document; not empty
+	MaxActivity  = 1000    // records of one batch
+	MaxSurviving = 64      // providers of one question about coverage
 )
 
 // Account is our record of a person. What websites see belongs to it, not to
@@ -48,6 +59,11 @@ type Account struct {
 	PhoneVerified bool
 	Picture       string
 	Locale        string
+
+	// OpenedDuring names the providers that were down when a person opened this
+	// account although they may have had another one: instance ids joined by
+	// spaces. Empty for all others.
+	OpenedDuring string
 
 	CreatedAt time.Time // UTC, microseconds
 	UpdatedAt time.Time // when an attribute last changed; disabling and ending sessions are no such change
@@ -171,7 +187,35 @@ const (
 	SessionEnded    FactKind = "session_ended"    // ID is the sid
 	GrantRevoked    FactKind = "grant_revoked"    // ID is the grant's
 	KeyWithdrawn    FactKind = "key_withdrawn"    // ID is the kid
+
+	// The kinds about providers. The Epoch of the first three orders what was
+	// said and undone: Unix microseconds of when it was said, or the highest
+	// ever heard of if that is more.
+	ProviderDisabled      FactKind = "provider_disabled"       // ID is the instance's: no login begins or ends by it
+	ProviderRetired       FactKind = "provider_retired"        // ID is the instance's: it is gone for good, its links are tombstones
+	UpstreamKeyDistrusted FactKind = "upstream_key_distrusted" // ID is by DistrustedKey
+	ProviderSessionsEnded FactKind = "provider_sessions_ended" // ID is the instance's; sessions it gave at or before Epoch, in Unix seconds, are void
+
+	DrillsForbidden FactKind = "drills_forbidden" // ID is AllDrills: no drill runs or starts
 )
+
+// AllDrills is what a fact of kind [DrillsForbidden] is about.
+const AllDrills = "all"
+
+// DistrustedKey is the ID of a fact of kind [UpstreamKeyDistrusted]: the
+// provider instance and the SHA-256 of the key's id, which a stranger chose.
+func DistrustedKey(provider, keyID string) string {
+	sum := sha256.Sum256([]byte(keyID))
+	return provider + " " + hex.EncodeToString(sum[:])
+}
+
+var notLiftable = []FactKind{
+	AccountDisabled, AccountEpoch, SessionEnded, GrantRevoked, KeyWithdrawn, ProviderSessionsEnded,
+}
+
+// Liftable reports whether [Facts].LiftFact may undo facts of that kind: what
+// has ended stays ended, and accounts have a verb of their own.
+func (k FactKind) Liftable() bool { return !slices.Contains(notLiftable, k) }
 
 // Fact is a negative fact: it wins over everything and needs no writer to be
 // obeyed. Only the writer lifts one.
@@ -195,8 +239,16 @@ type Facts interface {
 	// may be the lifted fact. In the same transaction [AccountDisabled]
 	// disables the account, and both kinds about accounts raise its epoch to at
 	// least theirs; there may be no such account. f.Revision is ignored.
-	// ErrInvalid: also for a lifted fact, which only EnableAccount makes.
+	// ErrInvalid: also for a lifted fact, which only EnableAccount and LiftFact
+	// make.
 	RecordFact(ctx context.Context, f Fact) (Fact, error)
+
+	// LiftFact undoes a fact, said or not, with an epoch above the one that
+	// stands and above at in Unix microseconds: what a node said before at and
+	// the writer has not heard of yet has lost too. Repeating it with the same
+	// at changes nothing and returns what stands. ErrInvalid: also for a kind
+	// that is not [FactKind.Liftable].
+	LiftFact(ctx context.Context, kind FactKind, id string, at time.Time) (Fact, error)
 
 	// FactsSince returns at most limit facts with a revision above revision,
 	// ascending. While the writer cannot be reached a replica may answer, which
@@ -222,6 +274,10 @@ type Store interface {
 	Grants
 	Facts
 	Secrets
+	Outages
+	Drills
+	Pins
+	Activities
 
 	// Ping answers nil when the writer takes writes, by writing. ErrUnavailable.
 	Ping(ctx context.Context) error

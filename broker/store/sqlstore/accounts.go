@@ -12,7 +12,7 @@ import (
 
 const accountColumns = `accounts.id, accounts.seed, accounts.epoch, accounts.disabled, accounts.name, accounts.email,
 	accounts.email_verified, accounts.phone, accounts.phone_verified, accounts.picture, accounts.locale,
-	accounts.created_at, accounts.updated_at`
+	accounts.opened_during, accounts.created_at, accounts.updated_at`
 
 const (
 	selectAccountByIdentity query = `SELECT ` + accountColumns + `
@@ -20,8 +20,8 @@ const (
 		WHERE links.provider = $1 AND links.subject = $2`
 	selectAccount query = `SELECT ` + accountColumns + ` FROM accounts WHERE accounts.id = $1 AND accounts.epoch >= $2`
 	insertAccount query = `INSERT INTO accounts (id, seed, epoch, disabled, name, email, email_verified, phone,
-			phone_verified, picture, locale, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+			phone_verified, picture, locale, opened_during, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	insertLink  query = `INSERT INTO links (provider, subject, account_id, created_at) VALUES ($1, $2, $3, $4)`
 	selectLinks query = `SELECT provider, subject, created_at FROM links WHERE account_id = $1
 		ORDER BY created_at, provider, subject`
@@ -37,7 +37,7 @@ type accountRow struct {
 func (r *accountRow) columns() []any {
 	return []any{
 		&r.ID, &r.Seed, &r.Epoch, &r.Disabled, &r.Name, &r.Email, &r.EmailVerified, &r.Phone, &r.PhoneVerified,
-		&r.Picture, &r.Locale, &r.created, &r.updated,
+		&r.Picture, &r.Locale, &r.OpenedDuring, &r.created, &r.updated,
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *Store) OpenAccount(ctx context.Context, a store.Account, key store.Iden
 	}
 	account := []any{
 		a.ID, bytes.Clone(a.Seed), a.Epoch, a.Disabled, a.Name, a.Email, a.EmailVerified, a.Phone, a.PhoneVerified,
-		a.Picture, a.Locale, micros(a.CreatedAt), micros(a.UpdatedAt),
+		a.Picture, a.Locale, a.OpenedDuring, micros(a.CreatedAt), micros(a.UpdatedAt),
 	}
 	link := []any{key.Provider, key.Subject, a.ID, micros(a.CreatedAt)}
 	return s.verb(ctx, verb, func(ctx context.Context) error {

@@ -89,6 +89,7 @@ func (c *check) account(a store.Account) {
 	c.text("phone", a.Phone, store.MaxAttribute)
 	c.text("picture", a.Picture, store.MaxAttribute)
 	c.text("locale", a.Locale, store.MaxAttribute)
+	c.text("opened during", a.OpenedDuring, store.MaxAttribute)
 	if a.Epoch < 0 {
 		c.fail("epoch", "is negative")
 	}

@@ -66,3 +66,14 @@ func ended(stands standing, f store.Fact) (store.Fact, account, bool) {
 	f.Epoch = then.epoch
 	return f, then, true
 }
+
+// lifted is the decision of LiftFact. Of a fact that was never said here it is
+// news too: a node may have said it whom the writer has not heard yet.
+func lifted(stands standing, f store.Fact) (store.Fact, account, bool) {
+	old := stands.fact
+	if old.Lifted && old.Epoch > micros(f.At) {
+		return old, stands.account, false
+	}
+	f.Epoch, f.Lifted = max(old.Epoch, micros(f.At))+1, true
+	return f, stands.account, true
+}

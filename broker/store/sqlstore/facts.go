@@ -71,6 +71,17 @@ func (s *Store) RecordFact(ctx context.Context, f store.Fact) (store.Fact, error
 	return s.change(ctx, c, change{verb: "record fact", fact: f, effort: again, decide: recorded})
 }
 
+// LiftFact implements [store.Facts].
+func (s *Store) LiftFact(ctx context.Context, kind store.FactKind, id string, at time.Time) (store.Fact, error) {
+	f := store.Fact{Kind: kind, ID: id, At: at}
+	var c check
+	c.fact(f)
+	if !kind.Liftable() {
+		c.fail("kind", "is one that LiftFact does not lift")
+	}
+	return s.change(ctx, c, change{verb: "lift fact", fact: f, effort: again, decide: lifted})
+}
+
 // decide makes a fact about an account.
 func (s *Store) decide(ctx context.Context, about change) (store.Fact, error) {
 	var c check
@@ -176,16 +187,9 @@ func (s *Store) FactsSince(ctx context.Context, revision int64, limit int) ([]st
 		if limit <= 0 {
 			return nil
 		}
-		if s.reader == nil {
-			return s.writer.read(ctx, page)
-		}
-		err := s.half(ctx, s.writer, page)
 		// What a replica shows was committed: a negative fact needs no writer
 		// to be obeyed.
-		if err != nil && s.reader.read(ctx, page) == nil {
-			return nil
-		}
-		return err
+		return s.askWriterFirst(ctx, page)
 	})
 	if err != nil {
 		return nil, err

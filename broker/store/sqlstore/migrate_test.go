@@ -39,7 +39,7 @@ func do(t *testing.T, db *sql.DB, statement string) {
 }
 
 func TestSchema(t *testing.T) {
-	const latest = 1
+	const latest = 2
 	tests := []struct {
 		name    string
 		before  []string // what happened to a database of today
@@ -176,6 +176,32 @@ func TestErrorsKeepSecrets(t *testing.T) {
 					strings.Contains(err.Error(), other.ID) {
 					t.Errorf("the error names a person: %v", err)
 				}
+			}
+		})
+	}
+}
+
+// While programs are replaced one by one, the old one goes on with what it knew.
+func TestTheProgramBeforeGoesOn(t *testing.T) {
+	for _, d := range dialects {
+		t.Run(d.name, func(t *testing.T) {
+			o := emptyOptions(t, d.name)
+			s := mustOpen(t, o)
+			db := raw(t, o)
+			if needs := numberIn(t, db, "SELECT version FROM needs"); needs != 1 {
+				t.Errorf("a program must know schema %d", needs)
+			}
+			// As version 1 opens an account.
+			seed := make([]byte, seedSize)
+			if _, err := db.ExecContext(t.Context(), `INSERT INTO accounts (id, seed, epoch, disabled, name, email,
+				email_verified, phone, phone_verified, picture, locale, created_at, updated_at)
+				VALUES ('old', $1, 1, $2, '', '', $2, '', $2, '', '', 0, 0)`, seed, false); err != nil {
+				t.Fatal(err)
+			}
+			do(t, db, "INSERT INTO links (provider, subject, account_id, created_at) VALUES ('kakao', '1', 'old', 0)")
+			found, err := s.AccountByIdentity(t.Context(), store.IdentityKey{Provider: "kakao", Subject: "1"})
+			if err != nil || found.ID != "old" || found.OpenedDuring != "" {
+				t.Errorf("got %+v, %v", found, err)
 			}
 		})
 	}

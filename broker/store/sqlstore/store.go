@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -102,6 +103,19 @@ func (s *Store) ask(ctx context.Context, f work, sure func() bool) error {
 		}
 	}
 	return s.writer.read(ctx, f)
+}
+
+// askWriterFirst runs f at the writer and, only if that cannot be reached, at
+// the reader.
+func (s *Store) askWriterFirst(ctx context.Context, f work) error {
+	if s.reader == nil {
+		return s.writer.read(ctx, f)
+	}
+	err := s.half(ctx, s.writer, f)
+	if err == nil || errors.Is(err, sql.ErrNoRows) || s.reader.read(ctx, f) != nil {
+		return err
+	}
+	return nil
 }
 
 // half reads within half of a verb's time, and leaves the rest to somebody else.

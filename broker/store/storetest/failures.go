@@ -28,7 +28,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		t.Fatal(err)
 	}
 	free, signing, sealing := newKey(t), newSigningKey(t, "seoul", keys.ES256, 9), newSealingKey(t, 9)
-	return []verb{
+	return append([]verb{
 		{"AccountByIdentity", func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key); return err }},
 		{"Account", func(ctx context.Context) error { _, err := s.Account(ctx, a.ID, 0); return err }},
 		{"OpenAccount", func(ctx context.Context) error { return s.OpenAccount(ctx, fresh, free) }},
@@ -68,7 +68,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"InsertSealingKey", func(ctx context.Context) error { _, err := s.InsertSealingKey(ctx, sealing); return err }},
 		{"DeleteSealingKeys", func(ctx context.Context) error { return s.DeleteSealingKeys(ctx, dawn) }},
 		{"Ping", s.Ping},
-	}
+	}, operations(t, s, a)...)
 }
 
 // facts are the errors that a failure must not be mistaken for.
@@ -93,6 +93,7 @@ func testFailures(t *testing.T, o Options) {
 	a := open(t, s, key)
 	g := newGrant(t, newID(t), a.ID)
 	claim(t, s, g)
+	prepareOperations(t, s)
 	all := verbs(t, s, a, key, g)
 
 	t.Run("a context that has ended", func(t *testing.T) {

@@ -48,6 +48,7 @@ func testReplica(t *testing.T, o Options) {
 			wantUnavailable(t, err)
 		}},
 		{"the feed is the writer's, and the replica's while the writer is gone", testReplicaFeed},
+		{"operators' verbs", testReplicaOperations},
 		{"keys are the writer's word", func(t *testing.T, r Replica) {
 			insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 1), true)
 			insertSealing(t, r.Store, newSealingKey(t, 1), true)
@@ -159,9 +160,13 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 	record(t, r.Store, store.Fact{Kind: store.SessionEnded, ID: g.SID, At: noon})
 	must[[]byte](t)(r.Store.EnsureSecret(t.Context(), "salt", []byte("x")))
 	all := verbs(t, r.Store, a, key, g)
+	prepareOperations(t, r.Store)
 	r.CatchUp()
 	r.LoseWriter()
-	answered := map[string]bool{"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true}
+	answered := map[string]bool{
+		"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true,
+		"Outages": true, "Pin": true, "Coverage": true,
+	}
 	for _, v := range all {
 		t.Run(v.name, func(t *testing.T) {
 			err := v.call(context.WithoutCancel(t.Context()))

@@ -1,0 +1,112 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bongsu/bongsu/broker/store"
+)
+
+const (
+	upsertActivity query = `INSERT INTO activity (client_id, account_id, day) VALUES ($1, $2, $3)
+		ON CONFLICT (client_id, account_id) DO UPDATE SET day = excluded.day WHERE excluded.day > activity.day`
+	deleteActivity query = `DELETE FROM activity WHERE (client_id, account_id) IN (SELECT client_id, account_id
+		FROM activity WHERE day < $1 ORDER BY day LIMIT $2)`
+)
+
+// NoteActivity implements [store.Activities].
+func (s *Store) NoteActivity(ctx context.Context, batch []store.Activity) error {
+	const verb = "note activity"
+	var c check
+	if len(batch) > store.MaxActivity {
+		c.fail("batch", "is of more than %d records", store.MaxActivity)
+	}
+	for _, a := range batch {
+		c.filled("client id", a.Client, store.MaxClientID)
+		c.filled("account id", a.Account, store.MaxID)
+	}
+	if c.err != nil {
+		return fact(verb, c.err)
+	}
+	sorted := slices.SortedFunc(slices.Values(batch), func(a, b store.Activity) int { // rows are locked in one order
+		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Account, b.Account))
+	})
+	return s.verb(ctx, verb, func(ctx context.Context) error {
+		if len(sorted) == 0 {
+			return nil
+		}
+		return s.writer.transact(ctx, again, func(ctx context.Context, q session) error {
+			for _, a := range sorted {
+				if _, err := q.exec(ctx, upsertActivity, a.Client, a.Account, a.Day); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// Coverage implements [store.Activities].
+func (s *Store) Coverage(ctx context.Context, q store.CoverageQuery) (active, covered int64, err error) {
+	const verb = "coverage"
+	var c check
+	c.text("client id", q.Client, store.MaxClientID)
+	if len(q.Surviving) > store.MaxSurviving {
+		c.fail("surviving", "are more than %d", store.MaxSurviving)
+	}
+	for _, provider := range q.Surviving {
+		c.filled("provider", provider, store.MaxProvider)
+	}
+	if c.err != nil {
+		return 0, 0, fact(verb, c.err)
+	}
+	statement, args := coverage(q)
+	err = s.verb(ctx, verb, func(ctx context.Context) error {
+		return s.ask(ctx, func(ctx context.Context, on session) error {
+			return on.row(ctx, statement, args, &active, &covered)
+		}, func() bool { return true })
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return active, covered, nil
+}
+
+// coverage is the question as a statement. The words differ by the number of
+// providers alone; every value is an argument.
+func coverage(q store.CoverageQuery) (query, []any) {
+	args := []any{q.SinceDay}
+	whose := ""
+	if q.Client != "" {
+		args = append(args, q.Client)
+		whose = " AND client_id = $2"
+	}
+	places := make([]string, 0, len(q.Surviving))
+	for _, provider := range q.Surviving {
+		args = append(args, provider)
+		places = append(places, fmt.Sprintf("$%d", len(args)))
+	}
+	among := "NULL"
+	if len(places) > 0 {
+		among = strings.Join(places, ", ")
+	}
+	return query(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN EXISTS (SELECT 1 FROM links
+			WHERE links.account_id = seen.account_id AND links.provider IN (` + among + `)) THEN 1 ELSE 0 END), 0)
+		FROM (SELECT DISTINCT account_id FROM activity WHERE day >= $1` + whose + `) AS seen
+		JOIN accounts ON accounts.id = seen.account_id AND NOT accounts.disabled`), args
+}
+
+// PurgeActivity implements [store.Activities].
+func (s *Store) PurgeActivity(ctx context.Context, day int64, limit int) (int, error) {
+	var gone int64
+	err := s.verb(ctx, "purge activity", func(ctx context.Context) (err error) {
+		if limit > 0 {
+			gone, err = s.execute(ctx, once, deleteActivity, day, limit)
+		}
+		return err
+	})
+	return int(gone), err
+}
