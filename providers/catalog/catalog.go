@@ -50,6 +50,10 @@ type Options struct {
 	KeyID      string
 	PrivateKey []byte // PKCS#8, PEM, P-256
 
+	Callback   string                // our registered callback URL, shown by probes; empty: none does
+	Pins       openid.Pins           // keeps the last good metadata; nil keeps it in memory alone
+	Distrusted func(kid string) bool // keys that an operator distrusts; nil is none
+
 	Fetch  *fetch.Client
 	Now    func() time.Time // nil is time.Now
 	Logger *slog.Logger     // nil is silence
@@ -127,6 +131,9 @@ func (o Options) openid() openid.Options {
 		Scopes:       o.Scopes,
 		ClientSecret: o.ClientSecret,
 		Audiences:    o.Audiences,
+		Callback:     o.Callback,
+		Pins:         o.Pins,
+		Distrusted:   o.Distrusted,
 		Fetch:        o.Fetch,
 		Timeout:      o.Timeout,
 		Now:          o.Now,
@@ -164,6 +171,7 @@ func (o Options) oauth2() oauth2.Options {
 		},
 		Scopes:       o.Scopes,
 		ClientSecret: o.ClientSecret,
+		Callback:     o.Callback,
 		Fetch:        o.Fetch,
 		Timeout:      o.Timeout,
 		Now:          o.Now,

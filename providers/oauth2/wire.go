@@ -69,6 +69,10 @@ type Options struct {
 	Issuers     []string // further spellings of Instance.Issuer
 	ResponseIss bool     // the provider promises iss in its authorization responses (RFC 9207)
 
+	// Callback is our registered callback URL, for probes that show it to the
+	// provider. Empty: the provider is not probed beyond a connection.
+	Callback string
+
 	Quirks  Quirks
 	Fetch   *fetch.Client
 	Timeout time.Duration    // of each step, at most 20 s; 0 is fetch.DefaultTimeout

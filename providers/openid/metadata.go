@@ -124,6 +124,7 @@ func (p *Provider) assemble(at Endpoints, extra published, old *metadata) (*meta
 		AuthMethod:   method,
 		Issuers:      p.o.Issuers,
 		ResponseIss:  p.o.ResponseIss || extra.ResponseIss,
+		Callback:     p.o.Callback,
 		Quirks:       p.o.Quirks.Quirks,
 		Fetch:        p.o.Fetch,
 		Timeout:      p.o.Timeout,

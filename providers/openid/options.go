@@ -20,10 +20,10 @@ import (
 // are discovered; with Authorize, Token and Keys given, nothing is, and an
 // empty Userinfo means that there is none.
 type Endpoints struct {
-	Authorize string
-	Token     string
-	Keys      string // jwks_uri
-	Userinfo  string
+	Authorize string `json:"authorize"`
+	Token     string `json:"token"`
+	Keys      string `json:"jwks"` // jwks_uri
+	Userinfo  string `json:"userinfo,omitempty"`
 }
 
 // Or returns e with its empty fields taken from other.
@@ -69,6 +69,17 @@ type Options struct {
 	Audiences   []string // further audiences an ID token may name beside our client id
 	ResponseIss bool     // the provider promises iss in its responses (RFC 9207), whatever discovery says
 
+	// Callback is our registered callback URL, for probes that show it to the
+	// provider. Empty: the provider is not probed beyond its metadata.
+	Callback string
+
+	// Pins keeps the last good metadata; nil keeps it in memory alone.
+	Pins Pins
+
+	// Distrusted reports whether an operator has taken the trust from the key
+	// with that id, published or not. It must be quick; nil is never.
+	Distrusted func(kid string) bool
+
 	Quirks  Quirks
 	Fetch   *fetch.Client
 	Timeout time.Duration // of each step, at most 20 s; 0 is fetch.DefaultTimeout
@@ -95,6 +106,9 @@ func (o *Options) defaults() {
 	}
 	if len(o.Algorithms) == 0 {
 		o.Algorithms = []string{oidc.RS256}
+	}
+	if o.Distrusted == nil {
+		o.Distrusted = func(string) bool { return false }
 	}
 	if o.Quirks.Claims == nil {
 		o.Quirks.Claims = func(claims oauth2.Document, _ providers.Return, i *providers.Identity) { Standard(claims, i) }

@@ -1,0 +1,15 @@
+// Package probe decides when providers are asked whether they live, and asks.
+//
+//	Hurry ──▶ pace ▸ due? ──▶ providers.Prober ──▶ Board
+//	          canaries ──▶ fetch ──▶ Board
+//
+// A healthy provider is met rarely: connection and metadata every [ShallowEvery]
+// by one node of each site, login page and token endpoint every [DeepEvery] by
+// one site of all. One that is under suspicion is asked at once and then every
+// [HurriedEvery], at most [PerMinute] times a minute, until it is good again. A
+// provider that wants to be left alone is. Canaries are places that have nothing
+// to do with providers: if they too are out of reach, the trouble is ours.
+//
+// It does not judge: what an answer means is the provider's to say, what follows
+// from it the board's. It never stands in the way of a login.
+package probe

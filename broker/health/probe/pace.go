@@ -1,0 +1,237 @@
+package probe
+
+import (
+	"slices"
+	"time"
+
+	"github.com/bongsu/bongsu/providers"
+)
+
+// never is far enough away to be woken by nothing but a hurry.
+const never = 24 * time.Hour
+
+// pace decides when one provider is asked what. It is not safe for concurrent
+// use and reads no clock.
+type pace struct {
+	levels []providers.Level // allowed, cheapest first
+	lead   func() bool
+	turn   func(time.Time) bool
+
+	shallow time.Time // when connection and metadata are due
+	deep    time.Time // when the interval of the deep probes comes that was not looked at yet
+
+	suspect   *suspicion // nil while healthy
+	sent      []time.Time
+	silent    time.Time // the provider wants to be left alone until then
+	slower    int       // how often the pace is halved
+	unrefused int       // probes since the last refusal
+}
+
+// suspicion is what is known since a provider was suspected.
+type suspicion struct {
+	began   time.Time
+	failing time.Time // of the first failure of those now running; zero when the last answers were good
+	atOnce  bool      // the first round is still to come
+	next    time.Time
+	last    map[providers.Level]providers.Outcome
+	good    int // good answers in a row
+}
+
+func newPace(levels []providers.Level, lead func() bool, turn func(time.Time) bool, now time.Time) *pace {
+	return &pace{levels: levels, lead: lead, turn: turn, shallow: now.Add(about(time.Second)), deep: now}
+}
+
+// isDeep reports whether a level costs the provider more than a document.
+func isDeep(l providers.Level) bool {
+	return l == providers.LevelAuthorize || l == providers.LevelToken
+}
+
+// due returns the levels to ask now, all at once if together is set, and
+// otherwise how long to wait before looking again.
+func (p *pace) due(now time.Time) (levels []providers.Level, together bool, wait time.Duration) {
+	if len(p.levels) == 0 {
+		return nil, false, never
+	}
+	if left := p.silent.Sub(now); left > 0 {
+		return nil, false, left
+	}
+	if left := p.full(now); left > 0 {
+		return nil, false, left
+	}
+	if p.suspect != nil {
+		return p.dueSuspected(now)
+	}
+	return p.dueHealthy(now)
+}
+
+// full returns how long the provider has had enough probes for, and forgets
+// those that are a minute old.
+func (p *pace) full(now time.Time) time.Duration {
+	p.sent = slices.DeleteFunc(p.sent, func(at time.Time) bool { return now.Sub(at) >= time.Minute })
+	if allowed := p.allowed(); len(p.sent) >= allowed {
+		return p.sent[len(p.sent)-allowed].Add(time.Minute).Sub(now)
+	}
+	return 0
+}
+
+func (p *pace) allowed() int { return max(1, PerMinute>>p.slower) }
+
+func (p *pace) dueHealthy(now time.Time) ([]providers.Level, bool, time.Duration) {
+	var levels []providers.Level
+	if !now.Before(p.shallow) {
+		first := p.deep.Before(p.shallow) && p.sent == nil // a process that has just begun asks everything once
+		p.shallow = now.Add(about(ShallowEvery << p.slower))
+		if p.lead() {
+			levels = p.some(func(l providers.Level) bool { return first || !isDeep(l) })
+		}
+		if first {
+			p.deep = p.nextInterval(now)
+		}
+	}
+	if !now.Before(p.deep) {
+		p.deep = p.nextInterval(now)
+		if p.lead() && p.turn(now) {
+			levels = append(levels, p.some(isDeep)...)
+		}
+	}
+	if len(levels) == 0 {
+		return nil, false, min(p.shallow.Sub(now), p.deep.Sub(now))
+	}
+	return p.take(levels, now), false, 0
+}
+
+// nextInterval returns a moment early in the next interval of the deep probes.
+// A halved pace leaves intervals out.
+func (p *pace) nextInterval(now time.Time) time.Time {
+	start := now.Truncate(DeepEvery).Add(DeepEvery << p.slower)
+	return start.Add(about(DeepEvery / 8))
+}
+
+func (p *pace) some(wanted func(providers.Level) bool) []providers.Level {
+	var levels []providers.Level
+	for _, l := range p.levels {
+		if wanted(l) {
+			levels = append(levels, l)
+		}
+	}
+	return levels
+}
+
+// dueSuspected asks everything once and then one level at a time: the deepest
+// that fails, because all that lies above it is proven with it, or else the one
+// whose last good answer is the oldest. A node that does not lead leaves the
+// rest to the one that does.
+func (p *pace) dueSuspected(now time.Time) ([]providers.Level, bool, time.Duration) {
+	s := p.suspect
+	if s.atOnce {
+		s.atOnce = false
+		s.next = now.Add(about(HurriedEvery << p.slower))
+		levels := p.levels
+		if room := p.allowed() - len(p.sent); len(levels) > room {
+			levels = levels[len(levels)-room:]
+		}
+		return p.take(slices.Clone(levels), now), true, 0
+	}
+	if !p.lead() {
+		p.trust(now)
+		return nil, false, min(p.shallow.Sub(now), p.deep.Sub(now))
+	}
+	if left := s.next.Sub(now); left > 0 {
+		return nil, false, left
+	}
+	every := HurriedEvery
+	if !s.failing.IsZero() && now.Sub(s.failing) >= settled {
+		every = SettledEvery
+	}
+	s.next = now.Add(about(every << p.slower))
+	return p.take([]providers.Level{p.suspected()}, now), false, 0
+}
+
+// suspected returns the level that is asked next.
+func (p *pace) suspected() providers.Level {
+	for _, l := range slices.Backward(p.levels) {
+		if p.suspect.last[l].Theirs() {
+			return l
+		}
+	}
+	for _, l := range slices.Backward(p.levels) {
+		if p.suspect.last[l] != providers.OK {
+			return l
+		}
+	}
+	deepest := len(p.levels) - 1
+	return p.levels[(deepest+len(p.levels)-p.suspect.good%len(p.levels))%len(p.levels)]
+}
+
+func (p *pace) take(levels []providers.Level, now time.Time) []providers.Level {
+	for range levels {
+		p.sent = append(p.sent, now)
+	}
+	return levels
+}
+
+// hurry makes the provider suspect. One that is already is not asked more often.
+func (p *pace) hurry(now time.Time) {
+	if p.suspect != nil {
+		return
+	}
+	p.suspect = &suspicion{began: now, atOnce: true, last: map[providers.Level]providers.Outcome{}}
+}
+
+// trust ends a suspicion.
+func (p *pace) trust(now time.Time) {
+	p.suspect = nil
+	p.shallow = now.Add(about(ShallowEvery << p.slower))
+	p.deep = p.nextInterval(now)
+}
+
+// told takes an answer. A provider that fails is suspect from now on.
+func (p *pace) told(answer providers.Probed, now time.Time) {
+	p.minded(answer, now)
+	if answer.Outcome.Theirs() && p.suspect == nil {
+		p.hurry(now)
+		p.suspect.atOnce = false // this was the first
+		p.suspect.next = now.Add(about(HurriedEvery << p.slower))
+	}
+	s := p.suspect
+	if s == nil {
+		return
+	}
+	s.last[answer.Level] = answer.Outcome
+	switch {
+	case answer.Outcome.Theirs():
+		s.good = 0
+		if s.failing.IsZero() {
+			s.failing = now
+		}
+	case answer.Outcome == providers.OK:
+		s.good++
+	}
+	failing := false
+	for _, outcome := range s.last {
+		failing = failing || outcome.Theirs()
+	}
+	if failing {
+		return
+	}
+	s.failing = time.Time{}
+	if s.good >= max(enough, len(p.levels)) || now.Sub(s.began) >= settled {
+		p.trust(now)
+	}
+}
+
+// minded keeps away from a provider that refuses probes.
+func (p *pace) minded(answer providers.Probed, now time.Time) {
+	if answer.RetryAfter <= 0 {
+		if p.unrefused++; p.unrefused >= calm && p.slower > 0 {
+			p.unrefused = 0
+			p.slower--
+		}
+		return
+	}
+	p.unrefused = 0
+	p.slower = min(p.slower+1, maxSlower)
+	if until := now.Add(min(answer.RetryAfter, maxSilence)); until.After(p.silent) {
+		p.silent = until
+	}
+}
