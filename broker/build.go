@@ -49,14 +49,15 @@ func (b *Broker) openRings(ctx context.Context) error {
 		Store: b.store, Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
 		// What lives longest under the ring is a session; a day more covers
 		// the day its key went on sealing.
-		OpensFor: b.config.Sessions.Lifetime + 48*time.Hour,
+		OpensFor: b.config.Sessions.Lifetime + b.config.Sessions.OutageCeiling + 48*time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("sealing ring: %w", err)
 	}
 	b.signing, err = keys.Open(ctx, keys.Options{
 		Issuer: b.config.Issuer.String(), Site: b.config.Site, Algorithms: b.config.Keys.Algorithms,
-		Store: b.store, Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
+		SiteIdentities: b.config.Identities(),
+		Store:          b.store, Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
 		ActiveFor: b.config.Keys.ActiveFor, RetireFor: b.config.Keys.RetireFor, Logger: b.logger, Now: b.options.Now,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -61,6 +62,30 @@ func newIdentity(o *Options) (IdentityRecord, error) {
 
 func identityContext(r IdentityRecord) string {
 	return "site identity " + r.Site + " " + base64.RawURLEncoding.EncodeToString(r.Public)
+}
+
+const identityPrefix = "ed25519:"
+
+// ErrIdentity means that a text is no public key of a site's identity.
+var ErrIdentity = errors.New("keys: not a site's identity")
+
+// FormatIdentity writes the public key of a site's identity as configurations
+// name it: "ed25519:" and 43 characters of base64url.
+func FormatIdentity(public ed25519.PublicKey) string {
+	return identityPrefix + base64.RawURLEncoding.EncodeToString(public)
+}
+
+// ParseIdentity reads what [FormatIdentity] wrote. [ErrIdentity].
+func ParseIdentity(text string) (ed25519.PublicKey, error) {
+	encoded, ok := strings.CutPrefix(text, identityPrefix)
+	if !ok || strings.ContainsAny(encoded, "\r\n") { // the decoder would skip them
+		return nil, ErrIdentity
+	}
+	public, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || len(public) != ed25519.PublicKeySize {
+		return nil, ErrIdentity
+	}
+	return public, nil
 }
 
 // sites are the identities whose manifests are believed.

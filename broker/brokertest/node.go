@@ -122,7 +122,7 @@ func (n *Node) settings(s Setup) *config.Config {
 	}
 	dir := n.t.TempDir()
 	cfg := &config.Config{
-		Issuer: issuer, Site: "seoul", Listen: issuer.Host, DataDir: dir,
+		Issuer: issuer, Site: "seoul", Node: "seoul-1", Listen: issuer.Host, DataDir: dir,
 		Store: config.Store{Driver: "postgres", Writer: s.Postgres},
 		Keys: config.Keys{
 			ActiveFor: 90 * 24 * time.Hour, PublishWindow: 48 * time.Hour, RetireFor: 7 * 24 * time.Hour,
@@ -160,6 +160,7 @@ func provider(upstreams *fakeidp.Server, name string) config.Provider {
 		ID: name, Kind: string(upstream.Dialect()), Name: upstream.Title(),
 		ClientID: known.ID, ClientSecret: known.Secret,
 		Issuer: upstream.Issuer(), Timeout: 2 * time.Second,
+		Domains: []string{name},
 	}
 	if upstream.Dialect() == fakeidp.Apple {
 		p.ClientSecret = ""

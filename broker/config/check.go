@@ -33,6 +33,8 @@ type checker struct {
 func (c *checker) all() {
 	c.issuer()
 	c.site()
+	c.node()
+	c.sites()
 	c.listeners()
 	c.tls()
 	c.store()
@@ -43,6 +45,9 @@ func (c *checker) all() {
 	c.providers()
 	c.clients()
 	c.algorithms()
+	c.gossip()
+	c.operators()
+	c.health()
 	c.languages()
 	c.log()
 }
@@ -195,12 +200,17 @@ func (c *checker) keys() {
 
 func (c *checker) sessions() {
 	s := c.file.Sessions
-	c.config.Sessions = Sessions{Idle: s.Idle, Lifetime: s.Lifetime}
+	c.config.Sessions = Sessions(s)
 	const day = 24 * time.Hour
-	c.between("sessions.idle", s.Idle, time.Minute, 14*day)
-	c.between("sessions.lifetime", s.Lifetime, time.Minute, 14*day) // the sealing ring opens for 15 days
+	const most = 14 * day // the sealing ring opens for 15 days
+	c.between("sessions.idle", s.Idle, time.Minute, most)
+	c.between("sessions.lifetime", s.Lifetime, time.Minute, most)
+	c.between("sessions.outage_ceiling", s.OutageCeiling, 0, most)
 	if s.Idle > s.Lifetime {
 		c.add("sessions.idle", "sessions.idle %s must not be longer than sessions.lifetime %s", span(s.Idle), span(s.Lifetime))
+	}
+	if s.OutageCeiling > 0 && s.OutageCeiling <= most && s.Lifetime <= most && s.Lifetime+s.OutageCeiling > most {
+		c.add("sessions.outage_ceiling", "sessions.outage_ceiling %s and sessions.lifetime %s must not be longer than %s together", span(s.OutageCeiling), span(s.Lifetime), span(most))
 	}
 }
 

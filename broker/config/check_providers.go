@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/catalog"
 )
 
@@ -101,9 +102,11 @@ func (c *checker) provider(path string, p *fileProvider) {
 		c.add(path+".name", "%s.name must be one line of at most 40 characters", path)
 	}
 	c.upstreamURLs(path, p, kind)
+	c.resilience(path, p)
 	built := Provider{
 		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, Issuer: p.Issuer,
 		Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
+		Domains: p.Domains, Ceiling: p.Ceiling, Probes: p.Probes,
 	}
 	if known {
 		c.credentials(path, p, kind, &built)
@@ -112,6 +115,48 @@ func (c *checker) provider(path string, p *fileProvider) {
 		c.construct(path, &built)
 	}
 	c.config.Providers = append(c.config.Providers, built)
+}
+
+const (
+	maxDomains = 8
+	maxCeiling = 100_000 // logins per second: more than any node begins
+)
+
+// resilience checks what is known of how the provider fails and of what it
+// bears, and fills in its domain: of an OpenID Provider of somebody's own the
+// id, of all others the kind.
+func (c *checker) resilience(path string, p *fileProvider) {
+	if len(p.Domains) == 0 && !c.bad[path+".domains"] {
+		p.Domains = []string{p.Kind}
+		if p.Kind == "openid" {
+			p.Domains = []string{p.ID}
+		}
+	}
+	if len(p.Domains) > maxDomains {
+		c.add(path+".domains", "%s.domains lists %d: at most %d", path, len(p.Domains), maxDomains)
+	}
+	for i, domain := range p.Domains {
+		switch at := index(path+".domains", i); {
+		case c.bad[at] || c.at[at] == nil: // not text, or filled in above
+		case !namePattern.MatchString(domain):
+			c.add(at, "%s.domains: %s must be at most 32 lower-case letters, digits and hyphens", path, readable(domain))
+		case slices.Contains(p.Domains[:i], domain):
+			c.add(at, "%s.domains lists %s twice", path, readable(domain))
+		}
+	}
+	if p.Ceiling < 0 || p.Ceiling > maxCeiling {
+		c.add(path+".ceiling", "%s.ceiling must be from 0, which is none, to %d logins per second", path, maxCeiling)
+	}
+	levels := []string{string(providers.LevelReach), string(providers.LevelMetadata), string(providers.LevelAuthorize), string(providers.LevelToken)}
+	for i, level := range p.Probes {
+		switch at := index(path+".probes", i); {
+		case c.bad[at]:
+		case !slices.Contains(levels, level):
+			c.add(at, "%s.probes: %s must be one of %s%s", path, readable(level), strings.Join(levels, ", "), meant(level, levels))
+		case slices.Contains(p.Probes[:i], level):
+			c.add(at, "%s.probes lists %s twice", path, readable(level))
+		}
+	}
 }
 
 // construct builds the provider once, as serve will, so that what its kind asks

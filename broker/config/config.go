@@ -50,6 +50,17 @@ type Site struct {
 	Identities []ed25519.PublicKey
 }
 
+// Identities are the identities of the sites that are listed with any, by name.
+func (c *Config) Identities() map[string][]ed25519.PublicKey {
+	known := make(map[string][]ed25519.PublicKey, len(c.Sites))
+	for _, site := range c.Sites {
+		if len(site.Identities) > 0 {
+			known[site.Name] = site.Identities
+		}
+	}
+	return known
+}
+
 // Gossip says how the nodes of all sites tell each other news.
 type Gossip struct {
 	Listen    string         // host:port, UDP and TCP; the host is an address

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,7 +201,7 @@ func (d *document) dictionary(n *yaml.Node, path string, v reflect.Value) {
 	})
 }
 
-// scalar decodes text, a truth value or a duration. Text is taken as it is
+// scalar decodes text, a truth value, a number or a duration. Text is taken as it is
 // written: a client id of digits needs no quotes and loses no leading zero.
 func (d *document) scalar(n *yaml.Node, path string, v reflect.Value) {
 	duration, isDuration := reflect.TypeAssert[*time.Duration](v.Addr())
@@ -220,6 +221,14 @@ func (d *document) scalar(n *yaml.Node, path string, v reflect.Value) {
 			return
 		}
 		v.SetBool(n.Value == "true")
+	case v.Kind() == reflect.Float64:
+		// Signs, exponents, NaN and the like are no number a person means.
+		parsed, err := strconv.ParseFloat(n.Value, 64)
+		if err != nil || strings.Trim(n.Value, "0123456789.") != "" {
+			d.mistyped(n, path, "a number such as 50 or 0.5")
+			return
+		}
+		v.SetFloat(parsed)
 	default:
 		v.SetString(n.Value)
 	}

@@ -15,6 +15,9 @@ const (
 	defaultPublishWindow = 48 * time.Hour
 	defaultRetireFor     = 7 * 24 * time.Hour
 
+	defaultGossip = "0.0.0.0:7946"
+	defaultLabel  = "bongsu"
+
 	defaultIdle     = 12 * time.Hour
 	defaultLifetime = 7 * 24 * time.Hour
 
@@ -25,7 +28,8 @@ const (
 )
 
 // defaults is a file in which every optional setting has its default. Those
-// of providers, which depend on the kind, are filled in by their check.
+// of providers, which depend on the kind, and of sections that may be missing
+// are filled in by their check, and so is node: the name of the machine.
 func defaults() file {
 	return file{
 		Listen:    defaultListen,
@@ -33,6 +37,7 @@ func defaults() file {
 		DataDir:   defaultDataDir,
 		Keys:      fileKeys{ActiveFor: defaultActiveFor, PublishWindow: defaultPublishWindow, RetireFor: defaultRetireFor},
 		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},
+		Health:    fileHealth{Probes: true},
 		Languages: fileLanguages{Default: defaultLanguage},
 		Log:       fileLog{Level: defaultLevel},
 	}

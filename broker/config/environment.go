@@ -25,6 +25,7 @@ var (
 //
 // BONGSU_SESSIONS__IDLE is sessions.idle; BONGSU_PROVIDERS__KAKAO__TIMEOUT is the
 // timeout of the provider with the id kakao (a hyphen of the id is written "_").
+// What has a name instead of an id, such as an operator, is found by that.
 // With _FILE behind it, a variable names a file that holds the value. Lists are
 // set in the file alone, and an empty variable sets nothing.
 func (d *document) overlay(env []string, out outside) {
@@ -138,16 +139,20 @@ func leaf(node *yaml.Node, key string, t reflect.Type, keys fields) (slot, error
 	return slot{mapping: node, key: key, secret: secret}, nil
 }
 
-// findElement is the slot of a key of the element of a list that has the id
-// parts[0].
+// findElement is the slot of a key of the element of a list that has the id, or
+// where elements have none the name, parts[0].
 func findElement(node *yaml.Node, list string, parts []string, t reflect.Type) (slot, error) {
 	keys := fieldsOf(t)
 	index, ok := keys.index[parts[1]]
 	if !ok {
 		return slot{}, fmt.Errorf("%w%s", errNoSetting, meant(parts[1], keys.names))
 	}
+	known := "id"
+	if _, ok := keys.index[known]; !ok {
+		known = "name"
+	}
 	for _, element := range elements(node, list) {
-		if element.Kind != yaml.MappingNode || variableName(text(element, "id")) != parts[0] {
+		if element.Kind != yaml.MappingNode || variableName(text(element, known)) != parts[0] {
 			continue
 		}
 		field := t.Field(index).Type
@@ -162,7 +167,7 @@ func findElement(node *yaml.Node, list string, parts []string, t reflect.Type) (
 		}
 		return leaf(element, parts[1], field, keys)
 	}
-	return slot{}, errors.New("config: the file has nothing with the id \"" + parts[0] + "\" in " + list)
+	return slot{}, errors.New("config: the file has nothing with the " + known + " \"" + parts[0] + "\" in " + list)
 }
 
 // put enters the value and remembers the variable it came from.

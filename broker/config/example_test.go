@@ -48,16 +48,17 @@ func TestExampleNamesEveryKey(t *testing.T) {
 }
 
 // The settings that the example shows behind # are the defaults: writing them
-// out changes nothing.
+// out changes nothing. What several sites need has a test of its own.
 func TestExampleShowsDefaults(t *testing.T) {
-	example := readExample(t)
+	example := regexp.MustCompile(`(?ms)^#gossip:$.*?^$`).ReplaceAllString(readExample(t), "")
 	before, err := loadExample(t, example)
 	if err != nil {
 		t.Fatal(err)
 	}
 	optional := []string{
 		"listen", "path", "data_dir", "keys", "active_for", "publish_window", "retire_for", "sessions", "idle", "lifetime",
-		"timeout", "name", "languages", "default", "log", "level", "pkce", "subject", "allow_http",
+		"outage_ceiling", "timeout", "name", "ceiling", "health", "languages", "default", "log", "level", "pkce", "subject",
+		"allow_http",
 	}
 	shown := 0
 	written := regexp.MustCompile(`(?m)^#( *)(\w+):`).ReplaceAllStringFunc(example, func(line string) string {
@@ -69,7 +70,10 @@ func TestExampleShowsDefaults(t *testing.T) {
 		}
 		return line
 	})
-	written = strings.Replace(written, "  allow_http: false", "outbound: {allow_http: false}", 1)
+	written = strings.NewReplacer(
+		"  allow_http: false", "outbound: {allow_http: false}",
+		"#  probes: true", "  probes: true",
+	).Replace(written)
 	if shown != len(optional) {
 		t.Errorf("%d of %d defaults are shown", shown, len(optional))
 	}
@@ -80,6 +84,25 @@ func TestExampleShowsDefaults(t *testing.T) {
 	after.Clients[0].Subject = "" // the registry's default
 	if diff := cmp.Diff(asText(t, before), asText(t, after)); diff != "" {
 		t.Errorf("(-left out +written):\n%s", diff)
+	}
+}
+
+// What the example shows for several sites works once it is not behind #.
+func TestExampleOfSeveralSites(t *testing.T) {
+	section := regexp.MustCompile(`(?ms)^#(sites|gossip):$.*?^$`)
+	written := section.ReplaceAllStringFunc(readExample(t), func(lines string) string {
+		lines = regexp.MustCompile(`(?m)^#  keys(_command)?:.*$`).ReplaceAllString(lines, "")
+		return regexp.MustCompile(`(?m)^#`).ReplaceAllString(lines, "")
+	})
+	c, err := loadExample(t, written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Sites) != 2 || c.Gossip == nil || len(c.Gossip.Keys) != 1 || len(c.Gossip.Seeds) != 2 || len(c.Gossip.Allow) != 1 {
+		t.Errorf("sites %+v, gossip %+v", c.Sites, c.Gossip)
+	}
+	if c.Gossip.Listen != defaultGossip || c.Gossip.Label != defaultLabel {
+		t.Errorf("%s and %s are shown as defaults", c.Gossip.Listen, c.Gossip.Label)
 	}
 }
 

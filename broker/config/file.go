@@ -13,6 +13,8 @@ import (
 type file struct {
 	Issuer         string         `yaml:"issuer"`
 	Site           string         `yaml:"site"`
+	Node           string         `yaml:"node"`
+	Sites          []fileSite     `yaml:"sites"`
 	Listen         string         `yaml:"listen"`
 	Admin          string         `yaml:"admin"`
 	TLS            *fileTLS       `yaml:"tls"`
@@ -32,8 +34,40 @@ type file struct {
 	Providers []fileProvider `yaml:"providers"`
 	Clients   []fileClient   `yaml:"clients"`
 	Outbound  fileOutbound   `yaml:"outbound"`
+	Gossip    *fileGossip    `yaml:"gossip"`
+	Operators []fileOperator `yaml:"operators"`
+	Health    fileHealth     `yaml:"health"`
 	Languages fileLanguages  `yaml:"languages"`
 	Log       fileLog        `yaml:"log"`
+}
+
+type fileSite struct {
+	Name       string   `yaml:"name"`
+	Identities []string `yaml:"identities"`
+}
+
+type fileGossip struct {
+	Listen      string         `yaml:"listen"`
+	Advertise   string         `yaml:"advertise"`
+	Label       string         `yaml:"label"`
+	Seeds       []string       `yaml:"seeds"`
+	Allow       []netip.Prefix `yaml:"allow"`
+	Keys        string         `yaml:"keys"`
+	KeysFile    string         `yaml:"keys_file"`
+	KeysCommand []string       `yaml:"keys_command"`
+}
+
+type fileOperator struct {
+	Name          string   `yaml:"name"`
+	Secret        string   `yaml:"secret"`
+	SecretFile    string   `yaml:"secret_file"`
+	SecretCommand []string `yaml:"secret_command"`
+	SecretHashes  []string `yaml:"secret_hashes"`
+}
+
+type fileHealth struct {
+	Canaries []string `yaml:"canaries"`
+	Probes   bool     `yaml:"probes"`
 }
 
 type fileTLS struct {
@@ -59,6 +93,8 @@ type fileKeys struct {
 type fileSessions struct {
 	Idle     time.Duration `yaml:"idle"`
 	Lifetime time.Duration `yaml:"lifetime"`
+
+	OutageCeiling time.Duration `yaml:"outage_ceiling"`
 }
 
 type fileProvider struct {
@@ -74,6 +110,9 @@ type fileProvider struct {
 	Scopes              []string          `yaml:"scopes"`
 	Timeout             time.Duration     `yaml:"timeout"`
 	Reauth              string            `yaml:"reauth"`
+	Domains             []string          `yaml:"domains"`
+	Ceiling             float64           `yaml:"ceiling"`
+	Probes              []string          `yaml:"probes"`
 	TeamID              string            `yaml:"team_id"`
 	KeyID               string            `yaml:"key_id"`
 	PrivateKey          string            `yaml:"private_key"`

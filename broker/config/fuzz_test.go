@@ -15,6 +15,7 @@ type nowhere struct{}
 func (nowhere) read(string, bool) (string, error) { return "", os.ErrNotExist }
 func (nowhere) run([]string) (string, error)      { return "", os.ErrNotExist }
 func (nowhere) path(path string) string           { return path }
+func (nowhere) hostname() (string, error)         { return "", os.ErrNotExist }
 
 // Whatever the file and the environment hold, loading ends in a complete
 // configuration or in problems that say where.

@@ -33,7 +33,7 @@ func writeSecrets(t *testing.T, dir string) {
 	if err := os.Mkdir(filepath.Join(dir, "secrets"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"site.key", "cluster.key"} {
+	for _, name := range []string{"site.key", "cluster.key", "gossip.key"} {
 		text, err := wrap.Generate(rand.Reader)
 		if err != nil {
 			t.Fatal(err)

@@ -43,15 +43,22 @@ func TestDefaults(t *testing.T) {
 			ActiveFor: 90 * 24 * time.Hour, PublishWindow: 48 * time.Hour, RetireFor: 168 * time.Hour,
 			Algorithms: []keys.Algorithm{keys.RS256, keys.ES256},
 		},
-		Sessions:  Sessions{Idle: 12 * time.Hour, Lifetime: 168 * time.Hour},
-		Providers: []Provider{{ID: "kakao", Kind: "kakao", Name: "Kakao", ClientID: "0123", ClientSecret: "from the console", Timeout: 4 * time.Second}},
+		Sessions: Sessions{Idle: 12 * time.Hour, Lifetime: 168 * time.Hour},
+		Providers: []Provider{{
+			ID: "kakao", Kind: "kakao", Name: "Kakao", ClientID: "0123", ClientSecret: "from the console",
+			Timeout: 4 * time.Second, Domains: []string{"kakao"},
+		}},
+		Health:    Health{Probes: true},
 		Languages: Languages{Default: "ko"},
 		Log:       Log{Level: "info"},
 	}
 	if c.SiteKey == nil || c.ClusterKey == nil || c.Issuer.String() != "https://login.example.kr" {
 		t.Errorf("issuer %v, site key %v, cluster key %v", c.Issuer, c.SiteKey, c.ClusterKey)
 	}
-	c.SiteKey, c.ClusterKey, c.Issuer = nil, nil, nil
+	if name, err := os.Hostname(); err != nil || c.Node != strings.ToLower(name) {
+		t.Errorf("node %q on the machine %q, %v", c.Node, name, err)
+	}
+	c.SiteKey, c.ClusterKey, c.Issuer, c.Node = nil, nil, nil, ""
 	if diff := cmp.Diff(want, c, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -31,6 +31,8 @@ type outside interface {
 	run(argv []string) (string, error)
 	// path makes a path of the file absolute.
 	path(path string) string
+	// hostname is what the machine is called.
+	hostname() (string, error)
 }
 
 // machine is the outside of a real start. Paths of the file are relative to
@@ -47,6 +49,8 @@ func (m machine) path(path string) string {
 	}
 	return filepath.Join(m.dir, path)
 }
+
+func (m machine) hostname() (string, error) { return os.Hostname() }
 
 func (m machine) read(path string, secret bool) (string, error) {
 	data, mode, err := readBounded(m.path(path), maxSecret)

@@ -26,6 +26,7 @@ const (
 	secretThird  = "demo-third-secret" //nolint:gosec // known to everybody, for loopback alone
 	patience     = 4 * time.Second     // of a provider's answer
 	siteName     = "dev"
+	nodeName     = "dev-1"
 	databaseFile = "bongsu.db"
 )
 
@@ -40,7 +41,7 @@ type places struct {
 // settings is the configuration that dev mode has instead of a file.
 func settings(at places, dir string, upstreams *fakeidp.Server) (*config.Config, error) {
 	cfg := &config.Config{
-		Issuer: at.issuer, Site: siteName, Listen: at.issuer.Host,
+		Issuer: at.issuer, Site: siteName, Node: nodeName, Listen: at.issuer.Host,
 		Store: config.Store{Driver: "sqlite", Path: filepath.Join(dir, databaseFile)},
 		Keys: config.Keys{
 			ActiveFor: 90 * 24 * time.Hour, PublishWindow: 48 * time.Hour, RetireFor: 7 * 24 * time.Hour,
@@ -52,6 +53,7 @@ func settings(at places, dir string, upstreams *fakeidp.Server) (*config.Config,
 			Allow:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			AllowHTTP: true,
 		},
+		Health:    config.Health{Probes: true},
 		Languages: config.Languages{Default: "ko", OrderWays: true},
 		Log:       config.Log{Level: "info"},
 	}
@@ -82,6 +84,7 @@ func provider(upstreams *fakeidp.Server, name string) (config.Provider, error) {
 		ID: name, Kind: string(upstream.Dialect()), Name: upstream.Title(),
 		ClientID: known.ID, ClientSecret: known.Secret,
 		Issuer: upstream.Issuer(), Timeout: patience,
+		Domains: []string{name},
 	}
 	if upstream.Dialect() != fakeidp.Apple {
 		return p, nil
