@@ -1,0 +1,162 @@
+package cluster
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// maxStreams bounds the streams that are open to this node at a time. Each
+// lives for a few seconds at most.
+const maxStreams = 256
+
+// guard stands between a transport and memberlist: what comes from an address
+// that is not allowed, and more streams than can be served, go no further.
+type guard struct {
+	inner   memberlist.NodeAwareTransport
+	allows  func(netip.Addr) bool
+	metrics *metrics
+
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+	open    atomic.Int64
+	done    chan struct{}
+	once    sync.Once
+	passing sync.WaitGroup
+}
+
+func newGuard(inner memberlist.Transport, allows func(netip.Addr) bool, m *metrics) *guard {
+	aware, ok := inner.(memberlist.NodeAwareTransport)
+	if !ok {
+		aware = byAddress{inner}
+	}
+	g := &guard{
+		inner: aware, allows: allows, metrics: m,
+		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), done: make(chan struct{}),
+	}
+	g.passing.Go(g.passPackets)
+	g.passing.Go(g.passStreams)
+	return g
+}
+
+func (g *guard) passPackets() {
+	for {
+		select {
+		case packet := <-g.inner.PacketCh():
+			if !g.allowed(packet.From) {
+				g.metrics.drop(dropAddress)
+				continue
+			}
+			select {
+			case g.packets <- packet:
+			case <-g.done:
+				return
+			}
+		case <-g.done:
+			return
+		}
+	}
+}
+
+func (g *guard) passStreams() {
+	for {
+		select {
+		case conn := <-g.inner.StreamCh():
+			if conn = g.admit(conn); conn == nil {
+				continue
+			}
+			select {
+			case g.streams <- conn:
+			case <-g.done:
+				_ = conn.Close()
+				return
+			}
+		case <-g.done:
+			return
+		}
+	}
+}
+
+// admit returns the stream, counted, or closes it and returns nil.
+func (g *guard) admit(conn net.Conn) net.Conn {
+	reason := ""
+	switch {
+	case !g.allowed(conn.RemoteAddr()):
+		reason = dropAddress
+	case g.open.Load() >= maxStreams:
+		reason = dropQueueFull
+	default:
+		g.open.Add(1)
+		return &counted{Conn: conn, open: &g.open}
+	}
+	_ = conn.Close()
+	g.metrics.drop(reason)
+	return nil
+}
+
+func (g *guard) allowed(from net.Addr) bool {
+	if from == nil {
+		return false
+	}
+	at, err := netip.ParseAddrPort(from.String())
+	return err == nil && g.allows(at.Addr())
+}
+
+// The methods of a transport.
+
+func (g *guard) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
+	return g.inner.FinalAdvertiseAddr(ip, port)
+}
+func (g *guard) PacketCh() <-chan *memberlist.Packet { return g.packets }
+func (g *guard) StreamCh() <-chan net.Conn           { return g.streams }
+
+func (g *guard) WriteTo(b []byte, addr string) (time.Time, error) { return g.inner.WriteTo(b, addr) }
+
+func (g *guard) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
+	return g.inner.WriteToAddress(b, addr)
+}
+
+func (g *guard) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	return g.inner.DialTimeout(addr, timeout)
+}
+
+func (g *guard) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	return g.inner.DialAddressTimeout(addr, timeout)
+}
+
+// Shutdown ends the transport, which may have something to hand over until it
+// has ended, and then the passing on.
+func (g *guard) Shutdown() error {
+	err := g.inner.Shutdown()
+	g.once.Do(func() { close(g.done) })
+	g.passing.Wait()
+	return err
+}
+
+// counted is a stream that is one less when it is closed.
+type counted struct {
+	net.Conn
+
+	open *atomic.Int64
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// byAddress is a transport that does not care for names.
+type byAddress struct{ memberlist.Transport }
+
+func (t byAddress) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
+	return t.WriteTo(b, addr.Addr)
+}
+
+func (t byAddress) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	return t.DialTimeout(addr.Addr, timeout)
+}
