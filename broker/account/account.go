@@ -18,6 +18,9 @@ var (
 	ErrUnknown  = errors.New("account: nobody has this identity")
 	ErrDisabled = errors.New("account: disabled")
 	ErrEnded    = errors.New("account: its sessions have ended")
+	ErrTaken    = errors.New("account: another account has this identity")
+	ErrLinked   = errors.New("account: has this identity already")
+	ErrLast     = errors.New("account: this is its last identity")
 )
 
 // Records is what the directory needs of the store.
@@ -25,12 +28,17 @@ type Records interface {
 	AccountByIdentity(ctx context.Context, key store.IdentityKey) (store.Account, error)
 	Account(ctx context.Context, id string, minEpoch int64) (store.Account, error)
 	OpenAccount(ctx context.Context, a store.Account, key store.IdentityKey) error
+	Links(ctx context.Context, accountID string) ([]store.Link, error)
+	LinkIdentityEndSessions(ctx context.Context, l store.Link, epoch int64, at time.Time) (store.Fact, error)
+	UnlinkIdentity(ctx context.Context, key store.IdentityKey, accountID string, epoch int64, at time.Time) (store.Fact, error)
 }
 
-// Negatives is what is known here to hold no longer, whatever the store says.
+// Negatives is what is known here to hold no longer, whatever the store says,
+// and takes note of more.
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
 	MinEpoch(account string) int64
+	Apply(ctx context.Context, f store.Fact) error
 }
 
 // Options says what a directory works with. All fields but Now are required.
@@ -82,6 +90,21 @@ func (d *Directory) Resolve(ctx context.Context, identity providers.Identity) (s
 	}
 	if err != nil {
 		return store.Account{}, fmt.Errorf("look up identity: %w", err)
+	}
+	if newest := d.negatives.MinEpoch(found.ID); found.Epoch < newest {
+		return d.caughtUp(ctx, found.ID, newest)
+	}
+	return found, d.usable(found)
+}
+
+// caughtUp reads an account again of which a replica knew less than this node:
+// a session of the epoch it told would be void at once.
+func (d *Directory) caughtUp(ctx context.Context, accountID string, epoch int64) (store.Account, error) {
+	found, err := d.records.Account(ctx, accountID, epoch)
+	if err != nil {
+		// Not found is no answer either: the fact that raised the epoch may
+		// not have reached the store yet.
+		return store.Account{}, fmt.Errorf("read account again: %w", errors.Join(store.ErrUnavailable, err))
 	}
 	return found, d.usable(found)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/client"
@@ -19,6 +20,7 @@ type records struct {
 	mu       sync.Mutex
 	accounts map[string]store.Account
 	links    map[store.IdentityKey]string
+	epochs   map[string]int64 // what a lagging replica tells instead
 	down     error
 }
 
@@ -35,6 +37,9 @@ func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey) (s
 	found, ok := r.accounts[r.links[key]]
 	if !ok {
 		return store.Account{}, store.ErrNotFound
+	}
+	if epoch, lags := r.epochs[found.ID]; lags {
+		found.Epoch = epoch
 	}
 	return found, nil
 }
@@ -65,10 +70,74 @@ func (r *records) OpenAccount(_ context.Context, a store.Account, key store.Iden
 	return nil
 }
 
+func (r *records) Links(_ context.Context, accountID string) ([]store.Link, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var links []store.Link
+	for key, owner := range r.links {
+		if owner == accountID {
+			links = append(links, store.Link{IdentityKey: key, AccountID: owner})
+		}
+	}
+	return links, r.down
+}
+
+func (r *records) LinkIdentityEndSessions(_ context.Context, l store.Link, epoch int64, at time.Time) (store.Fact, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, taken := r.links[l.IdentityKey]
+	switch {
+	case r.down != nil:
+		return store.Fact{}, r.down
+	case taken:
+		return store.Fact{}, store.ErrConflict
+	case r.accounts[l.AccountID].Epoch != epoch:
+		return store.Fact{}, store.ErrNotFound
+	}
+	r.links[l.IdentityKey] = l.AccountID
+	return r.end(l.AccountID, at), nil
+}
+
+func (r *records) UnlinkIdentity(_ context.Context, key store.IdentityKey, accountID string, epoch int64, at time.Time) (store.Fact, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var links int
+	for _, owner := range r.links {
+		if owner == accountID {
+			links++
+		}
+	}
+	switch {
+	case r.down != nil:
+		return store.Fact{}, r.down
+	case r.links[key] != accountID, r.accounts[accountID].Epoch != epoch:
+		return store.Fact{}, store.ErrNotFound
+	case links == 1:
+		return store.Fact{}, store.ErrLast
+	}
+	delete(r.links, key)
+	return r.end(accountID, at), nil
+}
+
+func (r *records) end(accountID string, at time.Time) store.Fact {
+	a := r.accounts[accountID]
+	a.Epoch++
+	r.accounts[accountID] = a
+	return store.Fact{Kind: store.AccountEpoch, ID: accountID, Epoch: a.Epoch, Revision: 1, At: at}
+}
+
 // facts are the negative facts known here.
 type facts struct {
 	disabled string
 	epoch    int64
+	applied  *[]store.Fact
+}
+
+func (f facts) Apply(_ context.Context, fact store.Fact) error {
+	if f.applied != nil {
+		*f.applied = append(*f.applied, fact)
+	}
+	return nil
 }
 
 func (f facts) Has(kind store.FactKind, id string) bool {

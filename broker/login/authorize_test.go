@@ -143,7 +143,7 @@ func TestSessionAnswers(t *testing.T) {
 		{"the account disabled, says the store", func(h *house) { h.know("kakao", func(a *store.Account) { a.Disabled = true }) }, nil, 0, false},
 		{"the account disabled, says a fact", func(h *house) { h.facts.known["account_disabled account-of-kakao"] = true }, nil, 0, false},
 		{"all sessions ended, says the store", func(h *house) { h.know("kakao", func(a *store.Account) { a.Epoch = 2 }) }, nil, 0, false},
-		{"all sessions ended, says a fact", func(h *house) { h.facts.epoch = 2 }, nil, 0, false},
+		{"all sessions ended, says a fact", func(h *house) { h.facts.epochs["account-of-kakao"] = 2 }, nil, 0, false},
 		{"the account gone", func(h *house) { clear(h.records.accounts) }, nil, 0, false},
 		{"a website that does not take the way it was made by", nil, []string{"client_id", "narrow"}, 0, false},
 	}

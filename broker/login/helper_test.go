@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,6 +91,58 @@ func (r *records) OpenAccount(_ context.Context, a store.Account, key store.Iden
 	return nil
 }
 
+func (r *records) Links(_ context.Context, accountID string) ([]store.Link, error) {
+	r.asked++
+	if r.down != nil {
+		return nil, r.down
+	}
+	var links []store.Link
+	for key, owner := range r.links {
+		if owner == accountID {
+			links = append(links, store.Link{IdentityKey: key, AccountID: owner})
+		}
+	}
+	slices.SortFunc(links, func(a, b store.Link) int { return strings.Compare(a.Provider+a.Subject, b.Provider+b.Subject) })
+	return links, nil
+}
+
+func (r *records) LinkIdentityEndSessions(_ context.Context, l store.Link, epoch int64, at time.Time) (store.Fact, error) {
+	r.asked++
+	_, taken := r.links[l.IdentityKey]
+	switch {
+	case r.down != nil:
+		return store.Fact{}, r.down
+	case taken:
+		return store.Fact{}, store.ErrConflict
+	case r.accounts[l.AccountID].Epoch != epoch:
+		return store.Fact{}, store.ErrNotFound
+	}
+	r.links[l.IdentityKey] = l.AccountID
+	return r.end(l.AccountID, at), nil
+}
+
+func (r *records) UnlinkIdentity(_ context.Context, key store.IdentityKey, accountID string, epoch int64, at time.Time) (store.Fact, error) {
+	r.asked++
+	links, err := r.Links(context.Background(), accountID)
+	switch {
+	case err != nil:
+		return store.Fact{}, err
+	case r.links[key] != accountID, r.accounts[accountID].Epoch != epoch:
+		return store.Fact{}, store.ErrNotFound
+	case len(links) == 1:
+		return store.Fact{}, store.ErrLast
+	}
+	delete(r.links, key)
+	return r.end(accountID, at), nil
+}
+
+func (r *records) end(accountID string, at time.Time) store.Fact {
+	a := r.accounts[accountID]
+	a.Epoch++
+	r.accounts[accountID] = a
+	return store.Fact{Kind: store.AccountEpoch, ID: accountID, Epoch: a.Epoch, Revision: 1, At: at}
+}
+
 func (r *records) find(id string) (store.Account, error) {
 	found, ok := r.accounts[id]
 	if !ok {
@@ -99,14 +153,17 @@ func (r *records) find(id string) (store.Account, error) {
 
 // facts are the negative facts known here.
 type facts struct {
-	known map[string]bool
-	epoch int64
+	known  map[string]bool
+	epochs map[string]int64
 }
 
 func (f *facts) Has(kind store.FactKind, id string) bool { return f.known[string(kind)+" "+id] }
-func (f *facts) MinEpoch(string) int64                   { return f.epoch }
+func (f *facts) MinEpoch(account string) int64           { return f.epochs[account] }
 func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	f.known[string(fact.Kind)+" "+fact.ID] = true
+	if fact.Kind == store.AccountEpoch {
+		f.epochs[fact.ID] = fact.Epoch
+	}
 	return nil
 }
 

@@ -3,12 +3,10 @@ package session
 import (
 	"context"
 	"crypto/hmac"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
@@ -22,12 +20,6 @@ import (
 // Verifier reads the ID tokens that this issuer signed.
 type Verifier interface {
 	Verify(k keys.Kind, token string) ([]byte, error)
-}
-
-// Tagger makes and checks anti-forgery values.
-type Tagger interface {
-	Tag(p seal.Purpose, message []byte) (keyID string, mac []byte)
-	CheckTag(ctx context.Context, p seal.Purpose, keyID string, message, mac []byte) error
 }
 
 // Clients finds registered clients.
@@ -116,7 +108,7 @@ func (l *Logout) Confirmed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := l.checkForm(ctx, current, values.Get("step_token")); err != nil {
+	if err := l.form().Check(ctx, current, values.Get("step_token")); err != nil {
 		return err
 	}
 	if err := l.end(ctx, w, current, asked); err != nil {
@@ -161,7 +153,7 @@ func (l *Logout) ask(w http.ResponseWriter, r *http.Request, s Session, values u
 		carried[name] = value[0]
 	}
 	view := web.Logout{
-		Frame: l.Frame(r, asked.client), Action: l.Confirm, Hidden: carried, StepToken: l.formToken(s),
+		Frame: l.Frame(r, asked.client), Action: l.Confirm, Hidden: carried, StepToken: l.form().Token(s),
 	}
 	if asked.client != nil {
 		view.StayHref = asked.client.Home()
@@ -227,24 +219,7 @@ func pick(values url.Values) url.Values {
 	return kept
 }
 
-func (l *Logout) formToken(s Session) string {
-	keyID, mac := l.Tags.Tag(purposeForm, []byte(s.SID))
-	return keyID + "." + base64.RawURLEncoding.EncodeToString(mac)
-}
-
-// checkForm refuses a form that was not made for this session.
-func (l *Logout) checkForm(ctx context.Context, s Session, token string) error {
-	keyID, encoded, _ := strings.Cut(token, ".")
-	mac, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil {
-		return ErrForm
-	}
-	err = l.Tags.CheckTag(ctx, purposeForm, keyID, []byte(s.SID), mac)
-	if errors.Is(err, seal.ErrInvalid) {
-		return ErrForm
-	}
-	return err
-}
+func (l *Logout) form() Form { return Form{Tags: l.Tags, Purpose: purposeForm} }
 
 func (l *Logout) desk() posted.Desk {
 	return posted.Desk{Seal: l.Sessions.Seal, Purpose: purposePosted, Now: l.Sessions.Now}

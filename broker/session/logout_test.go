@@ -105,7 +105,7 @@ func TestLogoutConfirmed(t *testing.T) {
 	}
 	other := s
 	other.SID = "sid-2"
-	for _, token := range []string{"", "x", question.StepToken + "A", h.logout.formToken(other), strings.Replace(question.StepToken, ".", "", 1)} {
+	for _, token := range []string{"", "x", question.StepToken + "A", h.logout.form().Token(other), strings.Replace(question.StepToken, ".", "", 1)} {
 		form.Set("step_token", token)
 		if err := h.confirm(form); !errors.Is(err, ErrForm) || len(h.facts.said) != 0 {
 			t.Errorf("token %q: %v", token, err)

@@ -105,18 +105,20 @@ type Accounts interface {
 
 	// LinkIdentityEndSessions ties key to the account and raises the account's
 	// epoch by one, in one transaction: every session made before is void, and
-	// what it gave. It returns the fact. A second call with the same link, its
-	// CreatedAt included, is the first again. ErrConflict: the identity is
-	// linked already, to whichever account. ErrNotFound: no such account.
-	LinkIdentityEndSessions(ctx context.Context, l Link, at time.Time) (Fact, error)
+	// what it gave. epoch is the account's as the caller saw it, 0 is any. It
+	// returns the fact. A second call with the same link, its CreatedAt
+	// included, is the first again. ErrConflict: the identity is linked
+	// already, to whichever account. ErrNotFound: no such account of that epoch.
+	LinkIdentityEndSessions(ctx context.Context, l Link, epoch int64, at time.Time) (Fact, error)
 
 	// UnlinkIdentity takes key from the account and raises the account's epoch
-	// by one, in one transaction. It returns the fact. Of any number of racing
-	// calls that would take all links, one finds the last and leaves it. A
-	// second call with the same key and at, while no other end of sessions
-	// came between, is the first again. ErrLast: the account has no other
-	// link. ErrNotFound: no such account, or key is not linked to it.
-	UnlinkIdentity(ctx context.Context, key IdentityKey, accountID string, at time.Time) (Fact, error)
+	// by one, in one transaction; epoch is the account's as the caller saw it,
+	// 0 is any. It returns the fact. Of any number of racing calls that would
+	// take all links, one finds the last and leaves it. A second call with the
+	// same key and at, while no other end of sessions came between, is the
+	// first again. ErrLast: the account has no other link. ErrNotFound: no
+	// such account of that epoch, or key is not linked to it.
+	UnlinkIdentity(ctx context.Context, key IdentityKey, accountID string, epoch int64, at time.Time) (Fact, error)
 
 	// Links returns the links of an account, oldest first, as the writer knows
 	// them: a missing link is a fact too. An unknown account has none.

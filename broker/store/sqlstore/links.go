@@ -18,7 +18,7 @@ const (
 // LinkIdentityEndSessions implements [store.Accounts]. When the outcome is not
 // known it is written again: the link's own time tells the first attempt from
 // somebody else's.
-func (s *Store) LinkIdentityEndSessions(ctx context.Context, l store.Link, at time.Time) (store.Fact, error) {
+func (s *Store) LinkIdentityEndSessions(ctx context.Context, l store.Link, epoch int64, at time.Time) (store.Fact, error) {
 	const verb = "link identity and end sessions"
 	var c check
 	c.key(l.IdentityKey)
@@ -28,9 +28,11 @@ func (s *Store) LinkIdentityEndSessions(ctx context.Context, l store.Link, at ti
 	created := micros(l.CreatedAt)
 	return s.decide(ctx, change{
 		verb: verb, fact: store.Fact{Kind: store.AccountEpoch, ID: l.AccountID, At: at}, effort: again, decide: ended,
-		before: func(ctx context.Context, q session, _ standing) error {
+		before: func(ctx context.Context, q session, stands standing) error {
 			owner, since, err := linkOf(ctx, q, l.IdentityKey)
 			switch {
+			case errors.Is(err, sql.ErrNoRows) && stands.moved(epoch):
+				return store.ErrNotFound
 			case errors.Is(err, sql.ErrNoRows):
 				_, err := q.exec(ctx, insertLink, l.Provider, l.Subject, l.AccountID, created)
 				return err
@@ -48,7 +50,7 @@ func (s *Store) LinkIdentityEndSessions(ctx context.Context, l store.Link, at ti
 // UnlinkIdentity implements [store.Accounts]. Links are counted behind the lock
 // that every transaction about facts takes first: two callers never both see
 // the other one's link.
-func (s *Store) UnlinkIdentity(ctx context.Context, key store.IdentityKey, accountID string, at time.Time) (store.Fact, error) {
+func (s *Store) UnlinkIdentity(ctx context.Context, key store.IdentityKey, accountID string, epoch int64, at time.Time) (store.Fact, error) {
 	const verb = "unlink identity"
 	var c check
 	c.key(key)
@@ -67,13 +69,16 @@ func (s *Store) UnlinkIdentity(ctx context.Context, key store.IdentityKey, accou
 				return store.ErrNotFound
 			case err != nil:
 				return err
-			case owner != accountID:
+			case owner != accountID, stands.moved(epoch):
 				return store.ErrNotFound
 			}
 			return unlink(ctx, q, key, accountID)
 		},
 	})
 }
+
+// moved reports whether the account's epoch is no longer the one a caller saw.
+func (s standing) moved(seen int64) bool { return seen != 0 && s.account.epoch != seen }
 
 // unlink deletes a link that is not the account's last.
 func unlink(ctx context.Context, q session, key store.IdentityKey, accountID string) error {

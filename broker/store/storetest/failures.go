@@ -34,11 +34,11 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"OpenAccount", func(ctx context.Context) error { return s.OpenAccount(ctx, fresh, free) }},
 		{"LinkIdentity", func(ctx context.Context) error { return s.LinkIdentity(ctx, link) }},
 		{"LinkIdentityEndSessions", func(ctx context.Context) error {
-			_, err := s.LinkIdentityEndSessions(ctx, second, noon)
+			_, err := s.LinkIdentityEndSessions(ctx, second, 0, noon)
 			return err
 		}},
 		{"UnlinkIdentity", func(ctx context.Context) error {
-			_, err := s.UnlinkIdentity(ctx, gone.IdentityKey, a.ID, noon)
+			_, err := s.UnlinkIdentity(ctx, gone.IdentityKey, a.ID, 0, noon)
 			return err
 		}},
 		{"Links", func(ctx context.Context) error { _, err := s.Links(ctx, a.ID); return err }},
@@ -152,9 +152,9 @@ func testBounds(t *testing.T, o Options) {
 			wantInvalid(t, err)
 			wantInvalid(t, s.OpenAccount(t.Context(), newAccount(t), k))
 			wantInvalid(t, s.LinkIdentity(t.Context(), store.Link{IdentityKey: k, AccountID: a.ID}))
-			_, err = s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: k, AccountID: a.ID}, noon)
+			_, err = s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: k, AccountID: a.ID}, 0, noon)
 			wantInvalid(t, err)
-			_, err = s.UnlinkIdentity(t.Context(), k, a.ID, noon)
+			_, err = s.UnlinkIdentity(t.Context(), k, a.ID, 0, noon)
 			wantInvalid(t, err)
 		})
 	}

@@ -17,7 +17,7 @@ func testLinks(t *testing.T, o Options) {
 	}{
 		{"a link ends all sessions, and the fact is in the feed", func(t *testing.T, a store.Account, _ store.IdentityKey) {
 			l := store.Link{IdentityKey: newKey(t), AccountID: a.ID, CreatedAt: later}
-			said := must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, later))
+			said := must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, 0, later))
 			wantSame(t, said, store.Fact{Kind: store.AccountEpoch, ID: a.ID, Epoch: 2, Revision: said.Revision, At: later})
 			wantSame(t, must[[]store.Fact](t)(s.FactsSince(t.Context(), said.Revision-1, 1)), []store.Fact{said})
 			a.Epoch = 2
@@ -25,14 +25,14 @@ func testLinks(t *testing.T, o Options) {
 		}},
 		{"the same link sent twice is one, and ends sessions once", func(t *testing.T, a store.Account, _ store.IdentityKey) {
 			l := store.Link{IdentityKey: newKey(t), AccountID: a.ID, CreatedAt: later}
-			said := must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, later))
-			wantSame(t, must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, later)), said)
+			said := must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, 0, later))
+			wantSame(t, must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, 0, later)), said)
 			wantNothingSince(t, s, said.Revision)
 		}},
 		{"an identity that is linked is not linked again, and no session ends", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			other, before := open(t, s, newKey(t)), lastRevision(t, s)
 			for _, account := range []string{a.ID, other.ID} {
-				_, err := s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: first, AccountID: account, CreatedAt: later}, later)
+				_, err := s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: first, AccountID: account, CreatedAt: later}, 0, later)
 				wantIs(t, err, store.ErrConflict)
 			}
 			wantNothingSince(t, s, before)
@@ -40,15 +40,15 @@ func testLinks(t *testing.T, o Options) {
 		}},
 		{"nothing is linked to an account that does not exist, nor taken from one", func(t *testing.T, _ store.Account, first store.IdentityKey) {
 			before, nobody := lastRevision(t, s), newID(t)
-			_, err := s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: newKey(t), AccountID: nobody, CreatedAt: noon}, noon)
+			_, err := s.LinkIdentityEndSessions(t.Context(), store.Link{IdentityKey: newKey(t), AccountID: nobody, CreatedAt: noon}, 0, noon)
 			wantIs(t, err, store.ErrNotFound)
-			_, err = s.UnlinkIdentity(t.Context(), first, nobody, noon)
+			_, err = s.UnlinkIdentity(t.Context(), first, nobody, 0, noon)
 			wantIs(t, err, store.ErrNotFound)
 			wantNothingSince(t, s, before)
 		}},
 		{"an unlinked identity finds nobody, and all sessions end", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			second := link(t, s, a.ID)
-			said := must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, later))
+			said := must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, 0, later))
 			wantSame(t, said, store.Fact{Kind: store.AccountEpoch, ID: a.ID, Epoch: 2, Revision: said.Revision, At: later})
 			_, err := s.AccountByIdentity(t.Context(), first)
 			wantIs(t, err, store.ErrNotFound)
@@ -58,15 +58,15 @@ func testLinks(t *testing.T, o Options) {
 		}},
 		{"the same unlinking sent twice is one", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			link(t, s, a.ID)
-			said := must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, later))
-			wantSame(t, must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, later)), said)
-			_, err := s.UnlinkIdentity(t.Context(), first, a.ID, later.Add(time.Second))
+			said := must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, 0, later))
+			wantSame(t, must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, 0, later)), said)
+			_, err := s.UnlinkIdentity(t.Context(), first, a.ID, 0, later.Add(time.Second))
 			wantIs(t, err, store.ErrNotFound)
 			wantNothingSince(t, s, said.Revision)
 		}},
 		{"the last link stays", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			before := lastRevision(t, s)
-			_, err := s.UnlinkIdentity(t.Context(), first, a.ID, later)
+			_, err := s.UnlinkIdentity(t.Context(), first, a.ID, 0, later)
 			wantIs(t, err, store.ErrLast)
 			wantNothingSince(t, s, before)
 			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first)), a)
@@ -75,13 +75,26 @@ func testLinks(t *testing.T, o Options) {
 			link(t, s, a.ID)
 			other := open(t, s, newKey(t))
 			link(t, s, other.ID)
-			_, err := s.UnlinkIdentity(t.Context(), first, other.ID, later)
+			_, err := s.UnlinkIdentity(t.Context(), first, other.ID, 0, later)
 			wantIs(t, err, store.ErrNotFound)
 			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first)), a)
 		}},
+		{"who saw an older epoch links and unlinks nothing", func(t *testing.T, a store.Account, first store.IdentityKey) {
+			second := link(t, s, a.ID)
+			must[store.Fact](t)(s.EndSessions(t.Context(), a.ID, noon))
+			before := lastRevision(t, s)
+			l := store.Link{IdentityKey: newKey(t), AccountID: a.ID, CreatedAt: later}
+			_, err := s.LinkIdentityEndSessions(t.Context(), l, a.Epoch, later)
+			wantIs(t, err, store.ErrNotFound)
+			_, err = s.UnlinkIdentity(t.Context(), first, a.ID, a.Epoch, later)
+			wantIs(t, err, store.ErrNotFound)
+			wantNothingSince(t, s, before)
+			must[store.Fact](t)(s.LinkIdentityEndSessions(t.Context(), l, a.Epoch+1, later))
+			must[store.Fact](t)(s.UnlinkIdentity(t.Context(), second.IdentityKey, a.ID, a.Epoch+2, later))
+		}},
 		{"an unlinked identity is free again", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			link(t, s, a.ID)
-			must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, later))
+			must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, 0, later))
 			open(t, s, first)
 		}},
 	}
@@ -110,7 +123,7 @@ func testLinkRace(t *testing.T, s Store) {
 		accounts[i] = open(t, s, newKey(t))
 	}
 	won := winners(t, race(t.Context(), racers, func(ctx context.Context, i int) error {
-		_, err := s.LinkIdentityEndSessions(ctx, store.Link{IdentityKey: key, AccountID: accounts[i].ID, CreatedAt: noon}, noon)
+		_, err := s.LinkIdentityEndSessions(ctx, store.Link{IdentityKey: key, AccountID: accounts[i].ID, CreatedAt: noon}, 0, noon)
 		return err
 	}), store.ErrConflict)
 	if len(won) != 1 {
@@ -130,7 +143,7 @@ func testUnlinkRace(t *testing.T, s Store) {
 		links = append(links, link(t, s, a.ID).IdentityKey)
 	}
 	won := winners(t, race(t.Context(), racers, func(ctx context.Context, i int) error {
-		_, err := s.UnlinkIdentity(ctx, links[i], a.ID, noon)
+		_, err := s.UnlinkIdentity(ctx, links[i], a.ID, 0, noon)
 		return err
 	}), store.ErrLast)
 	if len(won) != racers-1 {
