@@ -36,6 +36,7 @@ var outcomes = map[string]providers.Outcome{
 	"temporarily_unavailable": providers.Down,
 
 	"invalid_client":            providers.Ours,
+	"deleted_client":            providers.Ours,
 	"unauthorized_client":       providers.Ours,
 	"unsupported_grant_type":    providers.Ours,
 	"unsupported_response_type": providers.Ours,
