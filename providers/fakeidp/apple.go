@@ -141,11 +141,13 @@ func appleError(e Endpoint, why refusal) reply {
 	switch {
 	case why == internal && e == JWKS:
 		return unavailable()
+	case why == disguised:
+		return lost()
 	case why == wrongCode:
 		return problem(http.StatusBadRequest, "invalid_grant", "The code has expired or has been revoked.")
 	}
 	status, code := why.standardError()
-	if why == unknownClient || why == wrongSecret {
+	if why == unknownClient || why == wrongSecret || why == suspended {
 		status = http.StatusBadRequest
 	}
 	return reply{status: status, document: map[string]any{"error": code}}

@@ -34,6 +34,8 @@ type grant struct {
 	person      Person
 	subject     string
 	at          time.Time // when the person pressed the button
+	login       string    // what all requests of the login share
+	isNew       bool      // the person had not authorized the client before
 }
 
 func (g grant) has(scope string) bool { return slices.Contains(g.scope, scope) }
@@ -47,13 +49,27 @@ func (c *call) authorize() {
 	silent := c.r.Form.Get("prompt") == "none"
 	switch {
 	case c.u.server.o.AutoContinue && !a.formPost:
-		c.proceed(a)
+		c.pressed(a)
 	case silent:
 		c.goBack(a, failure("login_required", "nobody is signed in here"))
 	default:
-		c.u.tell(Event{What: PageShown, Endpoint: Authorize, Person: a.person.Name})
+		if !isProbe(c.r) {
+			c.u.tell(Event{What: PageShown, Endpoint: Authorize, Person: a.person.Name})
+		}
 		c.personPage(a)
 	}
+}
+
+// pressed is a button that nobody has to press: it meets what the button would.
+func (c *call) pressed(a authorization) {
+	met := c.meetAt(Continue, !c.hit && c.touches(Continue))
+	_, changed := c.u.arrive("")
+	c.endure(met, changed)
+	if met.answer != nil {
+		met.answer(c)
+		return
+	}
+	c.proceed(a)
 }
 
 // goOn is where the page's button leads.
@@ -72,7 +88,7 @@ func (c *call) cancel() {
 
 func (c *call) proceed(a authorization) {
 	what := Continued
-	if c.knobs.fault.refuse {
+	if c.declines() {
 		what = Declined
 	}
 	c.u.tell(Event{What: what, Endpoint: c.route.endpoint, Person: a.person.Name})
@@ -82,12 +98,14 @@ func (c *call) proceed(a authorization) {
 // consented returns what the browser brings back from a person who said yes: a
 // new code, or the refusal that the fault turns it into.
 func (c *call) consented(a authorization) url.Values {
-	if c.knobs.fault.refuse {
+	if c.declines() {
 		return c.u.dialect.declined
 	}
+	who, _ := c.who()
 	g := grant{
 		clientID: c.u.client.ID, redirectURI: a.redirectURI, nonce: a.nonce, challenge: a.challenge,
 		scope: a.scope, person: a.person, subject: c.u.Subject(a.person.Name), at: c.u.server.o.Now(),
+		login: who.login, isNew: who.isNew,
 	}
 	code := c.u.dialect.code(c.u.server.random())
 	c.u.codes.put(code, g, c.u.dialect.codeLives)
@@ -97,6 +115,9 @@ func (c *call) consented(a authorization) url.Values {
 	}
 	return parameters
 }
+
+// declines reports whether the fault turns this person's yes into a no.
+func (c *call) declines() bool { return c.knobs.fault.refuse && c.touches(Continue) }
 
 // response completes what the browser brings back.
 func (c *call) response(a authorization, parameters url.Values) url.Values {
@@ -157,12 +178,7 @@ func (c *call) addressee() (authorization, refusal) {
 			return authorization{}, malformed
 		}
 	}
-	names := in["person"]
-	name := ""
-	if len(names) > 0 {
-		name = names[len(names)-1] // it is added at the end of an address that may have one
-	}
-	person, ok := c.u.server.personFrom(name)
+	person, ok := c.u.server.personFrom(last(in["person"])) // it is added at the end of an address that may have one
 	a := authorization{
 		redirectURI: in.Get("redirect_uri"),
 		state:       in.Get("state"),

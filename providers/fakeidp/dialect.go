@@ -78,6 +78,11 @@ func (d *dialect) route(path string) (route, bool) {
 	return d.routes[i], true
 }
 
+// has reports whether the dialect serves e.
+func (d *dialect) has(e Endpoint) bool {
+	return slices.ContainsFunc(d.routes, func(r route) bool { return r.endpoint == e })
+}
+
 func (r route) allows(method string) bool {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -91,13 +96,15 @@ var (
 	getOrPost = []string{http.MethodGet, http.MethodPost}
 )
 
-// pages are the routes of the person's page at path. Continue and Cancel are
-// ours: real upstreams have sessions and scripts there.
+// pages are the routes of the person's page at path, and of the status feed.
+// Continue, Cancel and Status are ours: real upstreams have sessions and scripts
+// there, and their feed at yet another company.
 func pages(path string) []route {
 	return []route{
 		{endpoint: Authorize, path: path, methods: getOrPost},
 		{endpoint: Continue, path: path + "/continue", methods: get},
 		{endpoint: Cancel, path: path + "/cancel", methods: get},
+		{endpoint: Status, path: "/status.json", methods: get},
 	}
 }
 
@@ -115,6 +122,8 @@ const (
 	wrongToken     refusal = "unknown or expired access token"
 	malformed      refusal = "malformed request"
 	internal       refusal = "internal error"
+	disguised      refusal = "internal error in disguise" // as if the request were wrong
+	suspended      refusal = "the app is suspended"
 )
 
 // standardError is the code RFC 6749 5.2 or RFC 6750 3.1 has for a refusal,
@@ -131,6 +140,10 @@ func (r refusal) standardError() (status int, code string) {
 		return http.StatusUnauthorized, "invalid_token"
 	case internal:
 		return http.StatusInternalServerError, "server_error"
+	case disguised:
+		return http.StatusUnauthorized, "unauthorized"
+	case suspended:
+		return http.StatusUnauthorized, "unauthorized_client"
 	default:
 		return http.StatusBadRequest, "invalid_request"
 	}

@@ -14,14 +14,9 @@ const (
 	Token     Endpoint = "token"
 	Userinfo  Endpoint = "userinfo"  // also the profile calls of plain OAuth 2.0
 	TokenInfo Endpoint = "tokeninfo" // says which app a token was issued to
+	Status    Endpoint = "status"    // what the upstream says about itself
 )
 
-// backChannel reports whether only the broker's server calls the endpoint for
-// the sake of a login that is under way.
-func (e Endpoint) backChannel() bool {
-	switch e {
-	case JWKS, Token, Userinfo, TokenInfo:
-		return true
-	}
-	return false
+func endpoints() []Endpoint {
+	return []Endpoint{Authorize, Continue, Cancel, Discovery, JWKS, Token, Userinfo, TokenInfo, Status}
 }

@@ -3,6 +3,7 @@ package fakeidp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -22,39 +23,63 @@ func fail(t *testing.T, u *fakeidp.Upstream, f fakeidp.Fault) {
 	}
 }
 
+// What stands first is what people try first; scripts rely on every name.
 func TestKinds(t *testing.T) {
 	w := start(t, fakeidp.Options{})
 	var names []fakeidp.Fault
+	numbers := map[string]bool{}
 	for _, k := range fakeidp.Kinds() {
 		names = append(names, k.Name)
-		if k.Title == "" {
-			t.Errorf("%s has no title", k.Name)
+		if k.Title == "" || k.Group == "" {
+			t.Errorf("%s has title %q and group %q", k.Name, k.Title, k.Group)
 		}
+		if k.Number != "" && numbers[k.Number] {
+			t.Errorf("%s is there twice", k.Number)
+		}
+		numbers[k.Number] = true
 	}
-	want := []fakeidp.Fault{fakeidp.Dark, fakeidp.Slow, fakeidp.Error, fakeidp.Denied, fakeidp.BadSignature}
-	if !slices.Equal(names, want) {
-		t.Errorf("kinds are %v, want %v", names, want)
+	first := []fakeidp.Fault{fakeidp.Dark, fakeidp.Slow, fakeidp.Error, fakeidp.Denied, fakeidp.BadSignature}
+	if !slices.Equal(names[:5], first) {
+		t.Errorf("kinds begin %v, want %v", names[:5], first)
+	}
+	for n := 1; n <= 25; n++ {
+		if number := fmt.Sprintf("F%02d", n); !numbers[number] && n != 23 && n != 24 {
+			t.Errorf("no fault is %s", number)
+		}
 	}
 	for _, name := range w.Names() {
 		u := w.upstream(t, name)
 		for _, f := range names {
 			applies := slices.ContainsFunc(u.Kinds(), func(k fakeidp.Kind) bool { return k.Name == f })
+			u.ClearFault()
 			err := u.SetFault(f)
 			switch {
 			case applies && (err != nil || u.Fault() != f):
 				t.Errorf("%s: %s: %v, fault is %q", name, f, err, u.Fault())
-			case !applies && !errors.Is(err, fakeidp.ErrNotApplicable):
-				t.Errorf("%s: %s: %v, want ErrNotApplicable", name, f, err)
+			case !applies && (!errors.Is(err, fakeidp.ErrNotApplicable) || u.Fault() != ""):
+				t.Errorf("%s: %s: %v, want ErrNotApplicable; fault is %q", name, f, err, u.Fault())
 			}
-			if withoutIDToken := name == "naver" || name == "plain"; applies == (withoutIDToken && f == fakeidp.BadSignature) {
+			if applies == slices.Contains(cannot(u.Dialect()), f) {
 				t.Errorf("%s: %s applies: %v", name, f, applies)
 			}
 		}
 		fail(t, u, "")
-		if err := u.SetFault("gone"); !errors.Is(err, fakeidp.ErrUnknownFault) || u.Fault() != "" {
+		if err := u.SetFault("haunted"); !errors.Is(err, fakeidp.ErrUnknownFault) || u.Fault() != "" {
 			t.Errorf("%s: %v, fault is %q", name, err, u.Fault())
 		}
 	}
+}
+
+// cannot is how an upstream on plain HTTP cannot fail.
+func cannot(d fakeidp.Dialect) []fakeidp.Fault {
+	never := []fakeidp.Fault{fakeidp.WrongCertificate}
+	switch d {
+	case fakeidp.Naver, fakeidp.OAuth2:
+		never = append(never, fakeidp.BadSignature, fakeidp.KeyDropped, fakeidp.StolenKey, fakeidp.Clock, fakeidp.MovedMetadata)
+	case fakeidp.Apple:
+		never = append(never, fakeidp.UserinfoDown)
+	}
+	return never
 }
 
 // A dark upstream takes every request and answers none, until somebody ends the wait.

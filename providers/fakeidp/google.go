@@ -93,6 +93,10 @@ func googleError(e Endpoint, why refusal) reply {
 		return problem(http.StatusInternalServerError, "internal_failure", "Backend Error")
 	case why == internal:
 		return unavailable()
+	case why == disguised:
+		return lost()
+	case why == suspended && e == Token:
+		return problem(http.StatusUnauthorized, "deleted_client", "The OAuth client was deleted.")
 	}
 	status, code := why.standardError()
 	text := string(why)

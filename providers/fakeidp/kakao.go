@@ -168,6 +168,10 @@ func kakaoError(e Endpoint, why refusal) reply {
 			status, code, text = http.StatusUnauthorized, -401, "this access token does not exist"
 		case internal:
 			code, text = -1, "Internal error"
+		case disguised:
+			code, text = -7, "This service is under maintenance or has an internal problem"
+		case suspended:
+			code, text = -12, "This app is suspended"
 		}
 		return reply{status: status, document: map[string]any{"code": code, "msg": text}}
 	}
@@ -184,8 +188,11 @@ func kakaoError(e Endpoint, why refusal) reply {
 		number, text = "KOE320", "authorization code not found"
 	case wrongRedirect:
 		number, text = "KOE303", "Redirect URI mismatch"
-	case internal:
-		status, number, text = http.StatusBadRequest, "KOE003", "Temporary error of the authorization server"
+	case internal, disguised:
+		status, code = http.StatusBadRequest, "server_error"
+		number, text = "KOE003", "Temporary error of the authorization server"
+	case suspended:
+		status, number, text = http.StatusBadRequest, "KOE125", "This app is suspended"
 	}
 	answer := problem(status, code, text)
 	answer.document["error_code"] = number

@@ -58,6 +58,18 @@ func pooledKey(n, g int) *rsaKey {
 // foreignKey is a key that no upstream ever has.
 func foreignKey() *rsaKey { return pooledKey(-1, 0) }
 
+// Generations that no rotation reaches.
+const (
+	standby   = 1 << 20 // published while the key that signs is not
+	stolenOne = 1<<20 + 1
+)
+
+func (u *Upstream) stolenKey() *rsaKey { return pooledKey(u.keys.number, stolenOne) }
+
+// StolenKey returns the id of the key that signs under [StolenKey], which is
+// published only then.
+func (u *Upstream) StolenKey() (kid string) { return u.stolenKey().id }
+
 var sharedECKey = sync.OnceValue(func() *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

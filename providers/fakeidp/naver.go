@@ -54,8 +54,13 @@ func naverMe(_ *Upstream, g grant) map[string]any {
 
 func naverError(e Endpoint, why refusal) reply {
 	if e == Userinfo {
-		if why == internal {
+		switch why {
+		case internal:
 			return reply{status: http.StatusInternalServerError, document: map[string]any{"resultcode": "500", "message": "Internal Server Error"}}
+		case disguised:
+			return reply{status: http.StatusOK, document: map[string]any{"resultcode": "500", "message": "Internal Server Error"}}
+		case suspended:
+			return reply{status: http.StatusForbidden, document: map[string]any{"resultcode": "403", "message": "Forbidden"}}
 		}
 		return reply{status: http.StatusUnauthorized, document: map[string]any{"resultcode": "024", "message": "Authentication failed"}}
 	}
@@ -68,8 +73,10 @@ func naverError(e Endpoint, why refusal) reply {
 		code = "invalid_request"
 	case unknownClient, wrongSecret:
 		text = "wrong client id / client secret pair"
-	case internal:
-		text = "internal server error"
+	case internal, disguised:
+		code, text = "server_error", "internal server error"
+	case suspended:
+		text = "the client is suspended"
 	}
 	return problem(http.StatusOK, code, text)
 }

@@ -126,6 +126,11 @@ func unavailable() reply {
 	return reply{status: http.StatusServiceUnavailable, text: "<!doctype html><title>503</title><h1>Service Unavailable</h1>"}
 }
 
+// lost is what a router says when the service behind it is not registered.
+func lost() reply {
+	return reply{status: http.StatusNotFound, text: "<!doctype html><title>404</title><h1>Not Found</h1>"}
+}
+
 // without drops the members that are empty strings.
 func without(document map[string]any) map[string]any {
 	for name, value := range document {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -34,6 +36,16 @@ type Options struct {
 	SlowBy  time.Duration // 0 is [DefaultSlowBy]
 	HoldFor time.Duration // 0 is [DefaultHoldFor]
 
+	// Network says that something in front breaks names, connections and
+	// certificates when [Upstream.Weather] says so; without it a fault below
+	// HTTP is a connection that breaks or stays silent, and a wrong certificate
+	// is [ErrNotApplicable].
+	Network bool
+
+	// TrustForwarded takes the first address in X-Forwarded-For for where a
+	// request comes from: for populations that share one machine.
+	TrustForwarded bool
+
 	// OnEvent is told what happened, in the goroutine where it did: it must be
 	// quick and may be called concurrently. Events hold no code, token or secret.
 	OnEvent func(Event)
@@ -47,6 +59,48 @@ type Options struct {
 type Spec struct {
 	Name    string  // lower-case letters, digits and hyphens, at most 32; the first path element
 	Dialect Dialect // empty is the dialect called Name
+
+	// URL is where the upstream stands when it has a host of its own:
+	// "https://kauth.kakao.example", without a path. Empty is BaseURL/Name.
+	URL string
+	// Elsewhere are endpoints on further hosts, each without a path:
+	// {Userinfo: "https://kapi.kakao.example"}. Every host serves every path.
+	Elsewhere map[Endpoint]string
+}
+
+// places are all URLs of the spec.
+func (s Spec) places() map[Endpoint]string {
+	places := maps.Clone(s.Elsewhere)
+	if places == nil {
+		places = map[Endpoint]string{}
+	}
+	if s.URL != "" {
+		places["issuer"] = s.URL
+	}
+	return places
+}
+
+// hosts are the host names that are the upstream's own.
+func (s Spec) hosts() []string {
+	var hosts []string
+	for _, raw := range s.places() {
+		hosts = append(hosts, hostOf(host(raw)))
+	}
+	return hosts
+}
+
+// hostOf returns the name in host:port.
+func hostOf(address string) string {
+	if name, _, err := net.SplitHostPort(address); err == nil {
+		return name
+	}
+	return address
+}
+
+// bare reports whether raw is a scheme and a host and nothing else.
+func bare(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
 }
 
 // Client is the broker's registration at one upstream.
@@ -112,7 +166,7 @@ func (o *Options) validate() error {
 	if err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" || strings.HasSuffix(o.BaseURL, "/") {
 		return errors.New("fakeidp: base URL must be absolute, without query and trailing slash")
 	}
-	known := map[string]bool{}
+	known, owners := map[string]bool{}, map[string]string{}
 	var problems []error
 	for _, spec := range o.Upstreams {
 		switch {
@@ -124,6 +178,17 @@ func (o *Options) validate() error {
 			problems = append(problems, fmt.Errorf("fakeidp: upstream %q: unknown dialect %q", spec.Name, spec.dialect()))
 		}
 		known[spec.Name] = true
+		for e, raw := range spec.places() {
+			if !bare(raw) {
+				problems = append(problems, fmt.Errorf("fakeidp: upstream %q: %s: %q is not a scheme and a host", spec.Name, e, raw))
+			}
+		}
+		for _, host := range spec.hosts() {
+			if owner, taken := owners[host]; taken && owner != spec.Name {
+				problems = append(problems, fmt.Errorf("fakeidp: host %q is %s's and %s's", host, owner, spec.Name))
+			}
+			owners[host] = spec.Name
+		}
 	}
 	for name := range o.Clients {
 		if !known[name] {

@@ -29,7 +29,7 @@ var (
 
 // words are what the page says, in one language; %s is the upstream, or the person.
 type words struct {
-	Badge, SignIn, About, Continue, Cancel, Others, AnyName, Choose, Refused, Return string
+	Badge, SignIn, About, Continue, Cancel, Others, AnyName, Choose, Refused, Return, Waiting string
 }
 
 var (
@@ -39,17 +39,17 @@ var (
 		{
 			Badge: "모의 화면", SignIn: "%s 계정으로 로그인", About: "%s 로그인을 흉내 낸 화면이에요. 비밀번호도 실제 계정도 없어요.",
 			Continue: "%s 님으로 계속", Cancel: "취소", Others: "다른 사람으로", AnyName: "아무 이름이나", Choose: "선택",
-			Refused: "요청을 계속할 수 없어요", Return: "웹사이트로 돌아가기",
+			Refused: "요청을 계속할 수 없어요", Return: "웹사이트로 돌아가기", Waiting: "앱에서 확인하고 있어요",
 		},
 		{
 			Badge: "Simulation", SignIn: "Sign in with %s", About: "This page stands in for %s. There is no password and no real account.",
 			Continue: "Continue as %s", Cancel: "Cancel", Others: "Someone else", AnyName: "Any name", Choose: "Choose",
-			Refused: "This request cannot go on", Return: "Back to the website",
+			Refused: "This request cannot go on", Return: "Back to the website", Waiting: "Waiting for the app",
 		},
 		{
 			Badge: "シミュレーション", SignIn: "%sでログイン", About: "%sのログイン画面を模したページです。パスワードも実際のアカウントもありません。",
 			Continue: "%sとして続ける", Cancel: "キャンセル", Others: "別の人で", AnyName: "任意の名前", Choose: "選ぶ",
-			Refused: "このリクエストは続けられません", Return: "ウェブサイトに戻る",
+			Refused: "このリクエストは続けられません", Return: "ウェブサイトに戻る", Waiting: "アプリでの確認を待っています",
 		},
 	}
 )
@@ -111,7 +111,9 @@ func (c *call) personPage(a authorization) {
 	v.Continue = &control{URL: path + "/continue?" + query(c.r.Form)}
 	v.Cancel = &control{URL: path + "/cancel?" + query(c.r.Form)}
 	if a.formPost {
-		v.Continue = &control{URL: a.redirectURI, Fields: fields(c.response(a, c.consented(a)))}
+		if blocked := c.knobs.fault.meet != nil && c.touches(Continue); !blocked {
+			v.Continue = &control{URL: a.redirectURI, Fields: fields(c.response(a, c.consented(a)))}
+		}
 		v.Cancel = &control{URL: a.redirectURI, Fields: fields(c.response(a, c.u.dialect.declined))}
 	}
 	v.Continue.Label = say(v.Words.Continue, a.person.FullName)

@@ -19,24 +19,21 @@ type call struct {
 	u     *Upstream
 	knobs knobs
 	route route
+	from  source
+	hit   bool // the fault that holds covers this request
 	w     http.ResponseWriter
 	r     *http.Request
 }
 
 func (u *Upstream) serve(w http.ResponseWriter, r *http.Request, path string) {
 	at, found := u.dialect.route(path)
+	u.catchUp()
 	k, changed := u.arrive(at.endpoint)
-	c := &call{u: u, knobs: k, route: at, w: w, r: r}
+	c := &call{u: u, knobs: k, route: at, from: u.server.sourceOf(r), w: w, r: r}
 
 	readable := c.read() // first, so that the server notices when the client leaves
-	var met meeting
-	if k.fault.meet != nil {
-		met = k.fault.meet(u.server, at.endpoint)
-	}
-	if met.hold {
-		u.hold(r, at.endpoint, changed)
-	}
-	u.delay(r, met.late, changed)
+	met := c.meet()
+	c.endure(met, changed)
 	u.delay(r, k.delays[at.endpoint], nil)
 
 	switch answer := k.answers[at.endpoint]; {
@@ -44,8 +41,8 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request, path string) {
 		http.NotFound(w, r)
 	case answer != nil:
 		answer(w, r)
-	case met.fail:
-		c.refuse(internal)
+	case met.answer != nil:
+		met.answer(c)
 	case !at.allows(r.Method):
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	case !readable:
@@ -53,6 +50,32 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request, path string) {
 	default:
 		c.answer()
 	}
+}
+
+// meet asks the fault that holds.
+func (c *call) meet() meeting {
+	c.hit = c.touches(c.route.endpoint)
+	return c.meetAt(c.route.endpoint, c.hit)
+}
+
+func (c *call) meetAt(e Endpoint, touched bool) meeting {
+	f := c.knobs.fault
+	if f.meet == nil || !touched {
+		return meeting{}
+	}
+	return f.meet(c, f.scope)
+}
+
+// endure lets pass what comes before an answer; it does not return when none
+// comes.
+func (c *call) endure(met meeting, changed <-chan struct{}) {
+	if met.abort {
+		panic(http.ErrAbortHandler)
+	}
+	if met.hold {
+		c.u.hold(c.r, c.route.endpoint, changed)
+	}
+	c.u.delay(c.r, met.late, changed)
 }
 
 // arrive counts a request and takes the knobs that hold for it.
@@ -88,9 +111,11 @@ func (c *call) answer() {
 	case Userinfo, TokenInfo:
 		c.profile()
 	case JWKS:
-		c.write(c.u.keySet())
+		c.write(c.keySet())
 	case Discovery:
 		c.discovery()
+	case Status:
+		c.status()
 	}
 }
 
@@ -101,7 +126,7 @@ func (u *Upstream) hold(r *http.Request, e Endpoint, changed <-chan struct{}) {
 	defer s.held.Add(-1)
 	if s.held.Add(1) <= maxHeld {
 		u.tell(Event{What: Held, Endpoint: e})
-		s.wait(r, s.o.HoldFor, changed)
+		s.wait(r, u.patience(), changed)
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -138,7 +163,10 @@ func (c *call) refuse(why refusal) {
 		c.refusalPage(string(why))
 		return
 	}
-	answer := c.u.dialect.refuse(c.route.endpoint, why)
+	c.reply(c.u.dialect.refuse(c.route.endpoint, why))
+}
+
+func (c *call) reply(answer reply) {
 	if answer.document == nil {
 		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		c.w.WriteHeader(answer.status)
@@ -180,12 +208,21 @@ func (c *call) discovery() {
 	if c.knobs.advertiseIss {
 		document["authorization_response_iss_parameter_supported"] = true
 	}
+	if f := c.knobs.fault; f.discovery != nil && c.hit {
+		f.discovery(c.u, f.scope.Variant, document)
+	}
 	c.write(document)
 }
 
-func (u *Upstream) keySet() map[string]any {
+// keySet is what is published. A key that a fault signs with is there for
+// everybody: nobody who reads the set is anybody's login.
+func (c *call) keySet() map[string]any {
+	published := c.u.keys.published()
+	if f := c.knobs.fault; f.keys != nil && (c.hit || f.sign != nil) {
+		published = f.keys(c.u, published)
+	}
 	keys := []any{}
-	for _, key := range u.keys.published() {
+	for _, key := range published {
 		keys = append(keys, key.public())
 	}
 	return map[string]any{"keys": keys}

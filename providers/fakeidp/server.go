@@ -20,6 +20,7 @@ type Server struct {
 	people    []Person
 	names     []string
 	upstreams map[string]*Upstream
+	hosts     map[string]*Upstream // by host name, of those that have their own
 
 	randomness sync.Mutex // Options.Rand need not be safe for concurrent use
 
@@ -43,13 +44,17 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	o.defaults()
-	s := &Server{o: o, people: knownPeople(), upstreams: map[string]*Upstream{}, closed: make(chan struct{})}
+	s := &Server{o: o, people: knownPeople(), upstreams: map[string]*Upstream{}, hosts: map[string]*Upstream{}, closed: make(chan struct{})}
 	for _, p := range o.People {
 		s.people = slices.DeleteFunc(s.people, func(known Person) bool { return known.Name == p.Name })
 		s.people = append(s.people, p)
 	}
 	for i, spec := range o.Upstreams {
-		s.upstreams[spec.Name] = newUpstream(s, spec, i)
+		u := newUpstream(s, spec, i)
+		s.upstreams[spec.Name] = u
+		for _, host := range spec.hosts() {
+			s.hosts[host] = u
+		}
 		s.names = append(s.names, spec.Name)
 	}
 	return s, nil
@@ -87,8 +92,13 @@ func (s *Server) Upstream(name string) (*Upstream, bool) {
 // more than once.
 func (s *Server) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
 
-// ServeHTTP implements [http.Handler] for every path below /{upstream}/.
+// ServeHTTP implements [http.Handler] for every path below /{upstream}/, and
+// for whole hosts that are an upstream's own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if u, ok := s.hosts[hostOf(r.Host)]; ok {
+		u.serve(w, r, r.URL.Path)
+		return
+	}
 	name, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	u, ok := s.upstreams[name]
 	if !ok {
@@ -101,10 +111,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // random returns 256 random bits as lower-case hexadecimal.
 func (s *Server) random() string {
 	b := make([]byte, 32)
+	s.fill(b)
+	return hex.EncodeToString(b)
+}
+
+// chance returns a random number from 0 up to 1.
+func (s *Server) chance() float64 {
+	b := make([]byte, 8)
+	s.fill(b)
+	return fraction(b)
+}
+
+func (s *Server) fill(b []byte) {
 	s.randomness.Lock()
 	defer s.randomness.Unlock()
 	if _, err := io.ReadFull(s.o.Rand, b); err != nil {
 		panic("fakeidp: no randomness: " + err.Error()) // crypto/rand never fails; a test's own reader is the test's to mend
 	}
-	return hex.EncodeToString(b)
 }

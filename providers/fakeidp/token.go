@@ -125,11 +125,14 @@ func (c *call) issue(g grant) (tokens, error) {
 		return issued, nil
 	}
 	claims := c.u.idTokenClaims(g, issued.access)
+	if f := c.knobs.fault; f.claims != nil && c.hit {
+		f.claims(c.u, f.scope.Variant, claims)
+	}
 	if c.knobs.claims != nil {
 		c.knobs.claims(claims)
 	}
 	var err error
-	issued.id, err = c.knobs.sign(c.u, claims)
+	issued.id, err = c.knobs.sign(c.u, claims, c.hit)
 	return issued, err
 }
 
@@ -149,13 +152,15 @@ func (u *Upstream) idTokenClaims(g grant, access string) map[string]any {
 	return claims
 }
 
-func (k knobs) sign(u *Upstream, claims map[string]any) (string, error) {
+func (k knobs) sign(u *Upstream, claims map[string]any, hit bool) (string, error) {
 	signer := NewestKey()
-	switch {
-	case k.fault.sign != nil:
-		signer = k.fault.sign
-	case k.signer != nil:
+	if k.signer != nil {
 		signer = k.signer
+	}
+	if k.fault.sign != nil && hit {
+		if foreign := k.fault.sign(k.fault.scope.Variant); foreign != nil {
+			signer = foreign
+		}
 	}
 	return signer(u, claims, k.header)
 }
@@ -163,7 +168,9 @@ func (k knobs) sign(u *Upstream, claims map[string]any) (string, error) {
 // Sign signs claims as an ID token of this upstream is signed now: fault,
 // signer and header edits included. It fails on claims that JSON cannot hold
 // and on a [KeyID] that never was.
-func (u *Upstream) Sign(claims map[string]any) (string, error) { return u.current().sign(u, claims) }
+func (u *Upstream) Sign(claims map[string]any) (string, error) {
+	return u.current().sign(u, claims, true)
+}
 
 // AccessToken returns a new access token of a person for any client, whom the
 // upstream need not know: a token that was issued to another app.
@@ -181,17 +188,22 @@ func (u *Upstream) AccessToken(person, clientID string) string {
 
 // profile answers userinfo and token info.
 func (c *call) profile() {
-	token, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
-	if !ok && c.route.endpoint == TokenInfo {
-		token = c.r.Form.Get("access_token")
-	}
-	g, ok := c.u.access.find(token)
+	g, ok := c.u.access.find(c.bearer())
 	if !ok {
 		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		c.refuse(wrongToken)
 		return
 	}
 	c.write(c.route.document(c.u, g))
+}
+
+// bearer is the access token of the request.
+func (c *call) bearer() string {
+	token, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
+	if !ok && c.route.endpoint == TokenInfo {
+		token = c.r.Form.Get("access_token")
+	}
+	return token
 }
 
 // accessHash is at_hash (OpenID Connect Core 3.1.3.6) for tokens signed with SHA-256.

@@ -17,6 +17,8 @@ type Upstream struct {
 	name    string
 	dialect *dialect
 	client  Client
+	base    string              // the issuer
+	places  map[Endpoint]string // where an endpoint has another base
 
 	keys    *keyring
 	codes   *ledger[grant]
@@ -26,6 +28,7 @@ type Upstream struct {
 
 	mu      sync.Mutex
 	knobs   knobs
+	run     run // where knobs.fault comes from
 	counts  map[Endpoint]int
 	changed chan struct{} // closed when the fault changes
 }
@@ -33,7 +36,7 @@ type Upstream struct {
 // knobs are what tests and switchboards turn. A copy is taken per request, so
 // maps are replaced, never changed.
 type knobs struct {
-	fault        behaviour
+	fault        effect
 	answers      map[Endpoint]http.HandlerFunc
 	delays       map[Endpoint]time.Duration
 	documents    map[Endpoint]func(map[string]any)
@@ -51,6 +54,7 @@ func newUpstream(s *Server, spec Spec, number int) *Upstream {
 	}
 	return &Upstream{
 		server: s, name: spec.Name, dialect: dialects[spec.dialect()], client: client,
+		base: cmp.Or(spec.URL, s.o.BaseURL+"/"+spec.Name), places: spec.Elsewhere,
 		keys:    newKeyring(number),
 		codes:   newLedger[grant](s.o.Now),
 		access:  newLedger[grant](s.o.Now),
@@ -73,15 +77,16 @@ func (u *Upstream) Dialect() Dialect { return u.dialect.name }
 // Client returns the one registration the upstream knows.
 func (u *Upstream) Client() Client { return u.client }
 
-// Issuer returns the issuer of the upstream's ID tokens: the base URL and its name.
-func (u *Upstream) Issuer() string { return u.server.o.BaseURL + "/" + u.name }
+// Issuer returns the issuer of the upstream's ID tokens: its own URL, or the
+// base URL and its name.
+func (u *Upstream) Issuer() string { return u.base }
 
 // URL returns the absolute URL of an endpoint, the first of several; "" where
 // the dialect has none.
 func (u *Upstream) URL(e Endpoint) string {
 	for _, r := range u.dialect.routes {
 		if r.endpoint == e {
-			return u.Issuer() + r.path
+			return cmp.Or(u.places[e], u.base) + r.path
 		}
 	}
 	return ""
@@ -107,59 +112,6 @@ func (u *Upstream) People() []Person {
 	return offered
 }
 
-// Kinds returns the faults that apply to this upstream.
-func (u *Upstream) Kinds() []Kind {
-	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !k.Applies(u.dialect.name) })
-}
-
-// SetFault makes the upstream fail from the next request on; the empty fault
-// heals it. Requests that another fault holds are released. It returns
-// [ErrUnknownFault], or [ErrNotApplicable] where the upstream cannot fail so.
-func (u *Upstream) SetFault(f Fault) error {
-	if f == "" {
-		u.ClearFault()
-		return nil
-	}
-	b, ok := behaviourOf(f)
-	switch {
-	case !ok:
-		return ErrUnknownFault
-	case !b.Applies(u.dialect.name):
-		return ErrNotApplicable
-	}
-	if u.replaceFault(b) != f {
-		u.tell(Event{What: FaultSet, Detail: string(f)})
-	}
-	return nil
-}
-
-// ClearFault heals the upstream. Held requests are closed without an answer,
-// delayed ones answered at once.
-func (u *Upstream) ClearFault() {
-	if before := u.replaceFault(behaviour{}); before != "" {
-		u.tell(Event{What: FaultCleared, Detail: string(before)})
-	}
-}
-
-func (u *Upstream) replaceFault(b behaviour) (before Fault) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	before = u.knobs.fault.Name
-	u.knobs.fault = b
-	if before != b.Name {
-		close(u.changed)
-		u.changed = make(chan struct{})
-	}
-	return before
-}
-
-// Fault returns the fault that is set, or "".
-func (u *Upstream) Fault() Fault {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.knobs.fault.Name
-}
-
 // Counts returns how many requests each endpoint got, answered or not.
 func (u *Upstream) Counts() map[Endpoint]int {
 	u.mu.Lock()
@@ -180,7 +132,7 @@ func (u *Upstream) Reset() {
 	u.ClearFault()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.knobs = knobs{fault: u.knobs.fault}
+	u.knobs = knobs{fault: u.knobs.fault} // that of health
 	u.counts = map[Endpoint]int{}
 }
 
@@ -190,7 +142,9 @@ func (u *Upstream) turn(change func(*knobs)) {
 	change(&u.knobs)
 }
 
+// current takes the knobs that hold now.
 func (u *Upstream) current() knobs {
+	u.catchUp()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.knobs

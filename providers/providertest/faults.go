@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,23 +15,48 @@ import (
 // short is the timeout of providers whose patience is tested.
 const short = 300 * time.Millisecond
 
+// elsewhere are the faults that a leg whose person is back does not meet, or
+// not for certain, and those that depend on what the provider saw before.
+var elsewhere = []fakeidp.Fault{
+	fakeidp.ErrorPage, fakeidp.AppRouteDown, fakeidp.Throttled, fakeidp.ConsentStepDown, fakeidp.NewLoginsDown,
+	fakeidp.Regional, fakeidp.UserinfoDown, fakeidp.KeyDropped, fakeidp.StolenKey, fakeidp.MovedMetadata,
+}
+
 func testFaults(t *testing.T, s Suite) {
+	disguised := providers.Down
+	if s.Dialect == fakeidp.OpenID || s.Dialect == fakeidp.OAuth2 {
+		disguised = providers.Unknown // nobody could tell
+	}
 	expected := map[fakeidp.Fault]struct {
 		step    providers.Step
 		outcome providers.Outcome
 	}{
-		fakeidp.Dark:         {providers.StepToken, providers.Slow},
-		fakeidp.Slow:         {providers.StepToken, providers.Slow},
-		fakeidp.Error:        {providers.StepToken, providers.Down},
-		fakeidp.Denied:       {providers.StepCallback, providers.User},
-		fakeidp.BadSignature: {providers.StepVerify, providers.Trust},
+		fakeidp.Dark:                {providers.StepToken, providers.Slow},
+		fakeidp.Slow:                {providers.StepToken, providers.Slow},
+		fakeidp.Error:               {providers.StepToken, providers.Down},
+		fakeidp.Denied:              {providers.StepCallback, providers.User},
+		fakeidp.BadSignature:        {providers.StepVerify, providers.Trust},
+		fakeidp.DNS:                 {providers.StepToken, providers.Down},
+		fakeidp.HalfOpen:            {providers.StepToken, providers.Slow},
+		fakeidp.CoreDown:            {providers.StepToken, providers.Down},
+		fakeidp.TokenDown:           {providers.StepToken, providers.Down},
+		fakeidp.CredentialsRejected: {providers.StepToken, providers.Ours},
+		fakeidp.Brownout:            {providers.StepToken, providers.Slow},
+		fakeidp.Disguised:           {providers.StepToken, disguised},
+		fakeidp.Gone:                {providers.StepToken, providers.Ours},
+		fakeidp.Clock:               {providers.StepVerify, providers.Trust},
+		fakeidp.Relapse:             {providers.StepToken, providers.Down},
+		fakeidp.StatusFeedLies:      {providers.StepToken, providers.Down},
 	}
 	w := Start(t, s.Dialect)
 	for _, kind := range w.Upstream.Kinds() {
 		t.Run(string(kind.Name), func(t *testing.T) {
 			want, known := expected[kind.Name]
 			if !known {
-				t.Fatal("the suite does not know this fault")
+				if !slices.Contains(elsewhere, kind.Name) {
+					t.Error("the suite does not know this fault")
+				}
+				return
 			}
 			w := Start(t, s.Dialect)
 			patient := s.New(t, w)

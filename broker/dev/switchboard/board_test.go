@@ -129,7 +129,7 @@ func (b *board) open(path string) *browser.Page {
 
 // The documents are what scripts in other languages rely on, to the letter.
 func TestScriptsSwitchFaults(t *testing.T) {
-	const list = `{"kinds":["dark","slow","error","denied","bad-signature"],`
+	const list = `{"kinds":["dark","slow","error","denied","bad-signature","dns",`
 	steps := []struct {
 		name   string
 		method string
