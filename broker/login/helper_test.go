@@ -253,7 +253,7 @@ func newHouse(t testing.TB) *house {
 		t: t, mux: http.NewServeMux(), keys: keystest.NewStore(), pages: &pages{}, observed: &observations{},
 		clock:   &clock{now: time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)},
 		records: &records{accounts: map[string]store.Account{}, links: map[store.IdentityKey]string{}},
-		facts:   &facts{known: map[string]bool{}}, ways: map[string]*scripted{},
+		facts:   &facts{known: map[string]bool{}, epochs: map[string]int64{}}, ways: map[string]*scripted{},
 	}
 	h.openRings()
 	at, err := url.Parse(issuer)
