@@ -159,6 +159,7 @@ type facts struct {
 
 func (f *facts) Has(kind store.FactKind, id string) bool { return f.known[string(kind)+" "+id] }
 func (f *facts) MinEpoch(account string) int64           { return f.epochs[account] }
+func (f *facts) Epoch(store.FactKind, string) int64      { return 0 }
 func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	f.known[string(fact.Kind)+" "+fact.ID] = true
 	if fact.Kind == store.AccountEpoch {

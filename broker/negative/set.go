@@ -130,6 +130,13 @@ func (s *Set) MinEpoch(account string) int64 {
 	return max(ended.epoch, disabled.epoch)
 }
 
+// Epoch returns the highest epoch ever heard of under a kind and id, 0 if none:
+// of a fact that stands or of its lifting. It takes no lock.
+func (s *Set) Epoch(kind store.FactKind, id string) int64 {
+	e, _ := s.load(key{kind, id})
+	return e.epoch
+}
+
 // Revision returns the store's revision up to which every fact is known here.
 func (s *Set) Revision() int64 { return s.watermark.Load() }
 

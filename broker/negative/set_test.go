@@ -114,6 +114,36 @@ func TestLiftedByTheWriter(t *testing.T) {
 	check(open(t, Options{Path: path}))
 }
 
+// Providers are switched off and on by facts whose epochs only grow.
+func TestEpochOfAFact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "negative.log")
+	s := open(t, Options{Path: path})
+	if got := s.Epoch(store.ProviderDisabled, "kakao"); got != 0 {
+		t.Errorf("of nothing said the epoch is %d", got)
+	}
+	for _, f := range []store.Fact{
+		{Epoch: 100}, // said here
+		{Epoch: 90, Revision: 3},
+		{Epoch: 120, Revision: 4, Lifted: true},
+		{Epoch: 121}, // said again
+	} {
+		f.Kind, f.ID = store.ProviderDisabled, "kakao"
+		apply(t, s, f)
+	}
+	for range 2 {
+		if got := s.Epoch(store.ProviderDisabled, "kakao"); got != 121 || !s.Has(store.ProviderDisabled, "kakao") {
+			t.Errorf("the epoch is %d", got)
+		}
+		if got := s.Epoch(store.ProviderDisabled, "naver"); got != 0 {
+			t.Errorf("naver's epoch is %d", got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, Options{Path: path})
+	}
+}
+
 func TestFactsEnd(t *testing.T) {
 	now := noon
 	s := open(t, Options{Now: func() time.Time { return now }})

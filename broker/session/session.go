@@ -47,17 +47,28 @@ type Sealer interface {
 // Negatives knows which sessions have ended, and takes note of more.
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
+	Epoch(kind store.FactKind, id string) int64
 	Apply(ctx context.Context, f store.Fact) error
 }
 
-// Options says what a keeper works with. All fields but Now are required.
+// Outages knows which providers an operator declared to be gone for a while.
+type Outages interface {
+	Declared(provider string) (until time.Time, ok bool)
+}
+
+// Options says what a keeper works with. All fields but Outages, Ceiling and
+// Now are required.
 type Options struct {
 	Jar       cookie.Jar
 	Seal      Sealer
 	Negatives Negatives
 	Idle      time.Duration // unused for longer: gone
 	Lifetime  time.Duration // gone whatever happens
-	Now       func() time.Time
+	// Ceiling is how much longer than Idle and Lifetime a session may live while
+	// Outages says that its provider is gone; 0: no longer.
+	Ceiling time.Duration
+	Outages Outages
+	Now     func() time.Time
 }
 
 // Keeper keeps sessions in cookies. It is safe for concurrent use.
@@ -69,6 +80,9 @@ type Keeper struct {
 func New(o Options) (*Keeper, error) {
 	if o.Seal == nil || o.Negatives == nil || o.Idle <= 0 || o.Lifetime < o.Idle {
 		return nil, errors.New("session: sealer, negatives and lifetimes (idle no longer than the whole) are required")
+	}
+	if o.Ceiling < 0 || o.Ceiling > 0 && o.Outages == nil {
+		return nil, errors.New("session: a ceiling is not negative, and needs somebody who knows of outages")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -111,7 +125,7 @@ func (k *Keeper) Write(w http.ResponseWriter, s Session) error {
 	if err != nil {
 		return fmt.Errorf("seal session: %w", err)
 	}
-	k.Jar.Set(w, cookieName, sealed, k.Lifetime)
+	k.Jar.Set(w, cookieName, sealed, k.Lifetime+k.Ceiling) // the seal says when it ends
 	return nil
 }
 
@@ -128,7 +142,7 @@ func (k *Keeper) Touch(w http.ResponseWriter, s Session) error {
 func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) error {
 	fact := store.Fact{
 		Kind: store.SessionEnded, ID: s.SID, At: k.Now().UTC(),
-		Until: time.Unix(s.Began, 0).Add(k.Lifetime).UTC(),
+		Until: time.Unix(s.Began, 0).Add(k.Lifetime + k.Ceiling).UTC(),
 	}
 	if err := k.Negatives.Apply(ctx, fact); err != nil {
 		return fmt.Errorf("end session: %w", err)
@@ -137,10 +151,30 @@ func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) erro
 	return nil
 }
 
+// holds reports whether nothing speaks against s. An outage that an operator
+// declared gives it more time, and nothing else: what has ended stays ended, and
+// the proof keeps its age.
 func (k *Keeper) holds(s Session) bool {
 	now := k.Now()
 	began, seen := time.Unix(s.Began, 0), time.Unix(s.Seen, 0)
-	return now.Sub(began) < k.Lifetime && now.Sub(seen) < k.Idle &&
+	idle, lifetime := k.Idle, k.Lifetime
+	if now.Sub(began) >= lifetime || now.Sub(seen) >= idle {
+		more := k.more(s.Provider)
+		idle, lifetime = idle+more, lifetime+more
+	}
+	return now.Sub(began) < lifetime && now.Sub(seen) < idle &&
 		!k.Negatives.Has(store.SessionEnded, s.SID) &&
-		!k.Negatives.Has(store.AccountDisabled, s.Account)
+		!k.Negatives.Has(store.AccountDisabled, s.Account) &&
+		s.Began > k.Negatives.Epoch(store.ProviderSessionsEnded, s.Provider)
+}
+
+// more is how much longer than usual sessions of a provider live right now.
+func (k *Keeper) more(provider string) time.Duration {
+	if k.Ceiling == 0 {
+		return 0
+	}
+	if _, declared := k.Outages.Declared(provider); !declared {
+		return 0
+	}
+	return k.Ceiling
 }

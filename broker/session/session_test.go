@@ -42,6 +42,15 @@ func (f *facts) Has(kind store.FactKind, id string) bool {
 	return false
 }
 
+func (f *facts) Epoch(kind store.FactKind, id string) int64 {
+	for _, s := range f.said {
+		if s.Kind == kind && s.ID == id {
+			return s.Epoch
+		}
+	}
+	return 0
+}
+
 func (f *facts) Apply(_ context.Context, s store.Fact) error {
 	if f.fails == nil {
 		f.said = append(f.said, s)
@@ -185,6 +194,7 @@ func mustJSON(t *testing.T, v any) []byte {
 }
 
 func TestSessionEnds(t *testing.T) {
+	began := newHouse(t).now.Unix()
 	tests := []struct {
 		name  string
 		touch []time.Duration // uses before, one after another
@@ -198,6 +208,9 @@ func TestSessionEnds(t *testing.T) {
 		{"used within a minute: nothing is renewed", []time.Duration{59 * time.Second}, time.Hour - 59*time.Second, store.Fact{}, false},
 		{"ended", nil, 0, store.Fact{Kind: store.SessionEnded, ID: "sid-1"}, false},
 		{"another one ended", nil, 0, store.Fact{Kind: store.SessionEnded, ID: "sid-2"}, true},
+		{"its provider's word is worth nothing", nil, 0, store.Fact{Kind: store.ProviderSessionsEnded, ID: "kakao", Epoch: began}, false},
+		{"begun after its provider's word was worth nothing", nil, 0, store.Fact{Kind: store.ProviderSessionsEnded, ID: "kakao", Epoch: began - 1}, true},
+		{"another provider's word is worth nothing", nil, 0, store.Fact{Kind: store.ProviderSessionsEnded, ID: "naver", Epoch: began}, true},
 		{"its account disabled", nil, 0, store.Fact{Kind: store.AccountDisabled, ID: "acc"}, false},
 	}
 	for _, tt := range tests {
@@ -255,6 +268,7 @@ func TestOptionsAreRequired(t *testing.T) {
 	whole := newHouse(t).keeper.Options
 	for name, spoil := range map[string]func(*Options){
 		"no sealer": func(o *Options) { o.Seal = nil }, "no negatives": func(o *Options) { o.Negatives = nil },
+		"a negative ceiling": func(o *Options) { o.Ceiling = -1 }, "a ceiling without outages": func(o *Options) { o.Ceiling = 1 },
 		"no idle time": func(o *Options) { o.Idle = 0 }, "idle longer than the whole": func(o *Options) { o.Idle = o.Lifetime + 1 },
 	} {
 		o := whole

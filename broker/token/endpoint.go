@@ -33,6 +33,7 @@ type Grants interface {
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
 	MinEpoch(account string) int64
+	Epoch(kind store.FactKind, id string) int64
 	Apply(ctx context.Context, f store.Fact) error
 }
 
@@ -153,7 +154,7 @@ func (e *Endpoint) redeem(ctx context.Context, known *client.Client, request oau
 		e.Audit.Record(ctx, audit.Event{Name: audit.CodeMisused, Client: known.ID, Login: code.Login, Reason: refusal.Code})
 		return response{}, refusal
 	}
-	if !e.stands(code.Account, code.SID, code.Epoch) {
+	if !e.stands(code.Account, code.SID, code.Epoch) || e.void(code.Way, code.Issued) {
 		return response{}, oauth.InvalidGrant("The login behind the code has ended.")
 	}
 	return e.settle(ctx, code, known, request.Code, now)
@@ -227,6 +228,12 @@ func (e *Endpoint) stands(accountID, sid string, epoch int64) bool {
 	return !e.Negatives.Has(store.AccountDisabled, accountID) &&
 		!e.Negatives.Has(store.SessionEnded, sid) &&
 		epoch >= e.Negatives.MinEpoch(accountID)
+}
+
+// void reports whether what a provider's word gave at a time, in Unix seconds,
+// is worth nothing any more.
+func (e *Endpoint) void(provider string, at int64) bool {
+	return at <= e.Negatives.Epoch(store.ProviderSessionsEnded, provider)
 }
 
 // clientToken is a client's token for itself (RFC 6749 4.4).

@@ -77,11 +77,18 @@ func (g *grants) GrantedAccount(_ context.Context, id string) (store.Grant, stor
 type facts struct {
 	known map[string]bool
 	epoch int64
+	ended int64 // ProviderSessionsEnded of kakao
 	fails error
 }
 
 func (f *facts) Has(kind store.FactKind, id string) bool { return f.known[string(kind)+" "+id] }
 func (f *facts) MinEpoch(string) int64                   { return f.epoch }
+func (f *facts) Epoch(kind store.FactKind, id string) int64 {
+	if kind == store.ProviderSessionsEnded && id == "kakao" {
+		return f.ended
+	}
+	return 0
+}
 func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	if f.fails != nil {
 		return f.fails

@@ -119,9 +119,10 @@ func TestCodesAreChecked(t *testing.T) {
 
 func TestFactsVoidACode(t *testing.T) {
 	for name, spoil := range map[string]func(*facts){
-		"the session ended":     func(f *facts) { f.known["session_ended sid-1"] = true },
-		"the account disabled":  func(f *facts) { f.known["account_disabled acc"] = true },
-		"all its sessions over": func(f *facts) { f.epoch = 2 },
+		"the session ended":                    func(f *facts) { f.known["session_ended sid-1"] = true },
+		"the account disabled":                 func(f *facts) { f.known["account_disabled acc"] = true },
+		"all its sessions over":                func(f *facts) { f.epoch = 2 },
+		"its provider's word is worth nothing": func(f *facts) { f.ended = newHouse(t).now.Unix() },
 	} {
 		h := newHouse(t)
 		spoil(h.facts)
@@ -185,6 +186,7 @@ func TestUserinfoRefuses(t *testing.T) {
 		{"the account disabled, says the store", func(h *house) { h.grants.account.Disabled = true }, oauth.CodeInvalidToken},
 		{"all sessions ended, says the store", func(h *house) { h.grants.account.Epoch = 2 }, oauth.CodeInvalidToken},
 		{"all sessions ended, says a fact", func(h *house) { h.facts.epoch = 2 }, oauth.CodeInvalidToken},
+		{"its provider's word is worth nothing", func(h *house) { h.facts.ended = h.now.Unix() }, oauth.CodeInvalidToken},
 		{"the grant gone", func(h *house) { clear(h.grants.byLogin) }, oauth.CodeInvalidToken},
 		{"the store away", func(h *house) { h.grants.fails = errAway }, ""},
 	}

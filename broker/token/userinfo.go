@@ -74,7 +74,8 @@ func (e *Endpoint) granted(ctx context.Context, claims AccessClaims) (store.Acco
 	if err != nil {
 		return store.Account{}, store.Grant{}, fmt.Errorf("read grant: %w", err)
 	}
-	if found.Disabled || found.Epoch != claims.Epoch || !e.stands(found.ID, claims.SID, claims.Epoch) {
+	if found.Disabled || found.Epoch != claims.Epoch || !e.stands(found.ID, claims.SID, claims.Epoch) ||
+		e.void(granted.Provider, granted.CreatedAt.Unix()) {
 		return store.Account{}, store.Grant{}, invalidToken()
 	}
 	return found, granted, nil
