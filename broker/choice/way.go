@@ -21,6 +21,10 @@ const (
 	Up       Verdict = "up"
 	Degraded Verdict = "degraded"
 	Down     Verdict = "down"
+	// Trial is down until proven otherwise: in the share of the logins that the
+	// weight names the way stands where it would if it were up, in all others
+	// it is down. Those logins are the proof.
+	Trial Verdict = "trial"
 )
 
 // Reason says why a way stands where it does.
@@ -50,8 +54,9 @@ type Candidate struct {
 
 	Verdict Verdict
 	// Weight is the share of logins, above 0 and up to 1, in which the way
-	// keeps a first place that it holds. Anything else means: by verdict, one
-	// half when degraded, all otherwise.
+	// keeps a first place that it holds, or on [Trial] is usable at all.
+	// Anything else means: by verdict, one half when degraded, none on trial,
+	// all otherwise.
 	Weight float64
 }
 
@@ -79,7 +84,7 @@ type Way struct {
 	Candidate
 
 	Reason   Reason
-	Down     bool // known to be down: to be shown apart, never to be hidden
+	Down     bool // down in this login: to be shown apart, never to be hidden
 	Slow     bool // degraded
 	Failed   bool // failed in this login
 	LastUsed bool // this browser used it last

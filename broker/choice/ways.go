@@ -52,7 +52,7 @@ func Ways(q Question) []Way {
 	for i, p := range places {
 		ways[i] = Way{
 			Candidate: *p.Candidate, Reason: p.reason,
-			Down: p.Verdict == Down, Slow: p.Verdict == Degraded,
+			Down: q.down(p.Candidate), Slow: p.Verdict == Degraded,
 			Failed: p.tier == tierFailed, LastUsed: p.ID == q.LastUsed,
 		}
 	}
@@ -94,10 +94,40 @@ func (q *Question) place(c *Candidate, i int, wanted []string) place {
 	switch failed := lastIndex(q.Failed, c.ID); {
 	case failed >= 0:
 		p = place{Candidate: c, reason: ReasonFailed, tier: tierFailed, order: failed}
-	case c.Verdict == Down:
+	case q.down(c):
 		p.tier, p.reason = tierDown, ReasonDown
 	}
 	return p
+}
+
+// down reports whether the board speaks against the candidate in this login.
+func (q *Question) down(c *Candidate) bool {
+	return c.Verdict == Down || c.Verdict == Trial && share(q.LoginID, c.ID) >= c.weight()
+}
+
+// Direct reports whether this login may go straight to the way id, without the
+// menu: policy permits it, it has not failed in this login, it is not down, and
+// in this login it keeps its first place. What the menu would show first after
+// a way that yields is the person's to choose.
+func Direct(q Question, id string) bool {
+	i := slices.IndexFunc(q.Candidates, func(c Candidate) bool { return c.ID == id })
+	if i < 0 {
+		return false
+	}
+	c := &q.Candidates[i]
+	if q.permits(c) != nil || q.down(c) || slices.Contains(q.Failed, id) {
+		return false
+	}
+	return share(q.LoginID, id) < c.weight() || !q.alternative(id)
+}
+
+// alternative reports whether this browser has used another way before that
+// could take the place of the way id.
+func (q *Question) alternative(id string) bool {
+	return slices.ContainsFunc(q.Candidates, func(c Candidate) bool {
+		used := c.ID == q.LastUsed || slices.Contains(q.Used, c.ID)
+		return used && c.ID != id && c.Kind != Site && q.permits(&c) == nil && !q.down(&c) && !slices.Contains(q.Failed, c.ID)
+	})
 }
 
 // wish ranks what the website and this browser would like. Wishes are not
@@ -171,7 +201,7 @@ func promotePasskey(usable []place) {
 // a second account of them.
 func (q *Question) yield(usable []place) {
 	if len(usable) < 2 || share(q.LoginID, usable[0].ID) < usable[0].weight() {
-		return
+		return // on trial this always holds: a way that is usable now was let in by its weight
 	}
 	to := q.usedBefore(usable[1:]) + 1
 	if to == 0 {
@@ -206,6 +236,8 @@ func (c *Candidate) weight() float64 {
 		return c.Weight
 	case c.Verdict == Degraded:
 		return 0.5
+	case c.Verdict == Trial:
+		return 0
 	}
 	return 1
 }

@@ -258,7 +258,7 @@ func anyQuestion(t *rapid.T) Question {
 }
 
 func healthy(t *rapid.T, c Candidate) Candidate {
-	c.Verdict = rapid.SampledFrom([]Verdict{"", Unknown, Up, Degraded, Down}).Draw(t, "verdict")
+	c.Verdict = rapid.SampledFrom([]Verdict{"", Unknown, Up, Degraded, Down, Trial}).Draw(t, "verdict")
 	c.Weight = rapid.SampledFrom([]float64{0, 0.25, 0.5, 1, -1, math.Inf(1), math.NaN()}).Draw(t, "weight")
 	return c
 }
@@ -288,7 +288,7 @@ func TestWhatHoldsForEveryQuestion(t *testing.T) {
 			if w.Kind != Site && (!Satisfies(w.ACR, q.RequiredACR) || q.Allowed != nil && !slices.Contains(q.Allowed, w.ID)) {
 				t.Fatalf("%s is offered against policy", w.ID)
 			}
-			if w.Failed != slices.Contains(q.Failed, w.ID) || w.Down != (w.Verdict == Down) || w.Reason == "" {
+			if w.Failed != slices.Contains(q.Failed, w.ID) || w.Verdict != Trial && w.Down != (w.Verdict == Down) || w.Reason == "" {
 				t.Fatalf("%+v is marked wrongly", w)
 			}
 			for _, behind := range ways[i+1:] {
@@ -328,5 +328,66 @@ func BenchmarkWays(b *testing.B) {
 		if len(Ways(q)) != 12 {
 			b.Fatal("a way is missing")
 		}
+	}
+}
+
+// A provider on trial is tried by the share of the logins that its weight
+// names, and looks down to all others.
+func TestTrial(t *testing.T) {
+	q := Question{Candidates: weighing("google", 0.01)}
+	q.Candidates[0].Verdict = Trial
+	tried := 0
+	const logins = 20_000
+	for i := range logins {
+		q.LoginID = fmt.Sprint(i)
+		ways := Ways(q)
+		first := ways[0].ID == "google"
+		if first != Direct(q, "google") {
+			t.Fatalf("login %d: first is %t, direct the other", i, first)
+		}
+		if last := ways[len(ways)-1]; !first && (last.ID != "google" || !last.Down) {
+			t.Fatalf("login %d: a provider on trial stands last and down, not as %+v", i, last)
+		}
+		if first {
+			tried++
+		}
+	}
+	if got := float64(tried) / logins; got < 0.007 || got > 0.013 {
+		t.Errorf("%.3f of the logins try it, want 0.01", got)
+	}
+	q.Candidates[0].Weight = 0
+	if Direct(q, "google") {
+		t.Error("a trial without a share tries nobody")
+	}
+}
+
+func TestDirect(t *testing.T) {
+	tests := []struct {
+		name string
+		q    Question
+		want bool
+	}{
+		{"nothing speaks against it", Question{Candidates: house()}, true},
+		{"degraded, and this browser knows no other way", Question{Candidates: weighing("kakao", 1e-12), LastUsed: "kakao"}, true},
+		{"it yields to another way of this browser", Question{Candidates: weighing("kakao", 1e-12), LastUsed: "naver"}, false},
+		{"the other way is down too", Question{Candidates: func() []Candidate {
+			all := weighing("kakao", 1e-12)
+			all[2].Verdict = Down
+			return all
+		}(), LastUsed: "naver"}, true},
+		{"the other way failed in this login", Question{Candidates: weighing("kakao", 1e-12), Used: []string{"naver"}, Failed: []string{"naver"}}, true},
+		{"down", Question{Candidates: house("kakao down")}, false},
+		{"failed in this login", Question{Candidates: house(), Failed: []string{"kakao"}}, false},
+		{"not the client's", Question{Candidates: house(), Allowed: []string{"naver"}}, false},
+		{"too weak", Question{Candidates: house(), RequiredACR: ACRPhr}, false},
+		{"not configured", Question{Candidates: house()[2:]}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.q.LoginID = "a login"
+			if got := Direct(tt.q, "kakao"); got != tt.want {
+				t.Errorf("Direct = %t", got)
+			}
+		})
 	}
 }
