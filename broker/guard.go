@@ -70,11 +70,5 @@ func (b *Broker) throughProxy(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	addr := peer.Addr().Unmap()
-	for _, prefix := range b.config.TrustedProxies {
-		if prefix.Contains(addr) {
-			return r.Header.Get("X-Forwarded-Proto") == "https"
-		}
-	}
-	return false
+	return b.trusted(peer.Addr().Unmap()) && r.Header.Get("X-Forwarded-Proto") == "https"
 }
