@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/session"
@@ -60,6 +61,7 @@ type Broker struct {
 
 	store     *sqlstore.Store
 	negative  *negative.Set
+	board     *health.Board
 	sealing   *seal.Ring
 	signing   *keys.Ring
 	clients   *client.Registry
@@ -112,6 +114,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open negative log", b.openNegative},
 		{"read clients", b.readClients},
 		{"build providers", b.buildProviders},
+		{"open health board", b.openBoard},
 		{"build leaves", b.buildLeaves},
 		{"build walk", b.buildWalk},
 	} {
@@ -155,14 +158,6 @@ func (b *Broker) AdminHandler() http.Handler { return b.mux(b.adminRoutes()) }
 func (b *Broker) jwks() token.Document {
 	document := b.signing.JWKS()
 	return token.Document{Body: document.Body, ETag: document.ETag}
-}
-
-// Observe implements [login.Observer].
-func (b *Broker) Observe(_ context.Context, o login.Observation) {
-	b.metrics.step(o.Provider, string(o.Step), string(o.Outcome))
-	if b.options.OnStep != nil {
-		b.options.OnStep(o)
-	}
 }
 
 // secret returns a random secret of the deployment, made once and kept wrapped

@@ -47,9 +47,9 @@ func (b *Broker) openRings(ctx context.Context) error {
 	var err error
 	b.sealing, err = seal.Open(ctx, seal.Options{
 		Store: b.store, Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
-		// What lives longest under the ring is a session; a day more covers
-		// the day its key went on sealing.
-		OpensFor: b.config.Sessions.Lifetime + b.config.Sessions.OutageCeiling + 48*time.Hour,
+		// What lives longest under the ring is a session or a browser's mark; a
+		// day more covers the day its key went on sealing.
+		OpensFor: max(b.config.Sessions.Lifetime+b.config.Sessions.OutageCeiling, login.MarkLife) + 48*time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("sealing ring: %w", err)
@@ -156,12 +156,17 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 }
 
 func (b *Broker) buildWalk(context.Context) error {
-	var err error
+	ceilings, err := b.ceilings()
+	if err != nil {
+		return err
+	}
 	b.login, err = login.New(login.Options{
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.providers,
 		Unordered: b.config.Languages.OrderWays,
 		Accounts:  b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
-		Pages: b.pages, Frame: b.frame, Observer: b, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
+		Pages: b.pages, Frame: b.frame, Observer: b, Health: b.board, Ceilings: ceilings,
+		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
+		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,
 	})
 	if err != nil {

@@ -111,7 +111,7 @@ func (b *Broker) fail(rt route, w *answer, r *http.Request, err error) {
 	if !b.options.Dev {
 		problem.Detail = ""
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable && problem.RetryAfter == 0 {
 		problem.RetryAfter = retryAfter
 	}
 	if err := b.pages.Write(w, status, problem); err != nil {
@@ -138,7 +138,7 @@ func pageProblem(err error) (web.Problem, int) {
 	var refused *oauth.Error
 	switch {
 	case errors.As(err, &known):
-		return web.Problem{Kind: known.Kind, Detail: known.Detail, RetryHref: known.RetryHref}, known.Status
+		return web.Problem{Kind: known.Kind, Detail: known.Detail, RetryHref: known.RetryHref, RetryAfter: known.RetryAfter}, known.Status
 	case errors.Is(err, session.ErrForm):
 		return web.Problem{Kind: web.ProblemForbidden}, http.StatusForbidden
 	case errors.As(err, &refused):

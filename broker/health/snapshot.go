@@ -91,3 +91,14 @@ func (s *Snapshot) Matrix() []Row {
 	}
 	return rows
 }
+
+// View returns a snapshot that says what it is given, as a board that sees no
+// other site would: for policy that is tried without a board.
+func View(at time.Time, site string, verdicts ...Verdict) *Snapshot {
+	s := &Snapshot{At: at, Site: site, verdicts: make(map[string]Verdict, len(verdicts)), sites: []SiteView{{Site: site, Own: true, Nodes: 1}}}
+	for _, v := range verdicts {
+		s.verdicts[v.Provider] = v
+		s.order = append(s.order, v.Provider)
+	}
+	return s
+}

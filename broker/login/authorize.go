@@ -138,14 +138,14 @@ func (h *Handler) open(v *visit) error {
 	if err != nil && !errors.Is(err, session.ErrNone) {
 		return h.sessionUnreadable(v, err)
 	}
-	if v.found == nil {
-		if slices.Contains(request.Prompt, "none") {
-			return h.refuse(v, oauth.LoginRequired("Nobody is logged in here in a way that meets the request."))
-		}
-		v.way = request.IDPHint
+	if v.found == nil && slices.Contains(request.Prompt, "none") {
+		return h.refuse(v, oauth.LoginRequired("Nobody is logged in here in a way that meets the request."))
 	}
 	if err := h.stamp(v); err != nil {
 		return err
+	}
+	if v.found == nil && h.direct(v, request.IDPHint) {
+		v.way = request.IDPHint
 	}
 	return h.walk(v)
 }

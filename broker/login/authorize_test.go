@@ -270,7 +270,7 @@ func TestNamedWay(t *testing.T) {
 		t.Errorf("leg %+v", leg)
 	}
 	for _, way := range []string{"kakao", "nowhere"} {
-		if a := b.get(asking("client_id", "narrow", "idp_hint", way)); a.to == nil || !strings.HasSuffix(a.to.Path, "/menu") {
+		if a := b.get(asking("client_id", "narrow", "idp_hint", way)); a.to == nil || !strings.HasPrefix(a.to.Path, "/login/") {
 			t.Errorf("%s led to %v (%v)", way, a.to, a.err)
 		}
 	}

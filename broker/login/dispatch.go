@@ -25,6 +25,9 @@ type visit struct {
 	session *session.Session // the session that made it so, or the one to be made
 	unknown bool             // the proven identity was looked up, and nobody has it
 	posted  bool             // the request is one of our own forms
+
+	mark     *mark // the browser's, once read
+	markRead bool
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }

@@ -25,7 +25,7 @@ func (h *Handler) finish(v *visit) error {
 		return err
 	}
 	if v.login.Proof != nil {
-		err = h.Sessions.Write(v.w, *v.session)
+		err = errors.Join(h.Sessions.Write(v.w, *v.session), h.markBrowser(v, v.session.Provider))
 		h.rememberLast(v.w, v.session.Provider)
 	} else {
 		err = h.Sessions.Touch(v.w, *v.session)

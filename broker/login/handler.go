@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
@@ -13,6 +14,7 @@ import (
 	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/posted"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/web"
@@ -50,6 +52,15 @@ type Observation struct {
 	providers.Observation
 
 	Client string // client id
+	Device device.Class
+
+	// Marked is set for a step in the browser when that browser has completed a
+	// login by the provider before, and the rest with it: what it meets is
+	// evidence, what a stranger's browser meets is not.
+	Marked  bool
+	Browser string    // the browser's random name
+	Prefix  string    // its neighbourhood of addresses
+	Began   time.Time // of a callback: when the leg began, as the state's signature says
 }
 
 // Observer is told how every step of every leg went. It must not block.
@@ -57,7 +68,8 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but Now and Dev are required.
+// Options says what the walk works with. All fields but Now and Dev are
+// required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
@@ -70,9 +82,13 @@ type Options struct {
 	Pages     Pages
 	Frame     func(r *http.Request, c *client.Client, lang string) web.Frame
 	Observer  Observer
-	Audit     *audit.Log
-	Rand      io.Reader
-	Now       func() time.Time
+	Health    Health
+	Ceilings  Ceilings
+	// Neighbourhood is what the address of a request shares with its neighbours'.
+	Neighbourhood func(r *http.Request) string
+	Audit         *audit.Log
+	Rand          io.Reader
+	Now           func() time.Time
 	// Dev shows developers on the page what was received and what is
 	// registered when a client or redirect URI is wrong.
 	Dev bool
@@ -81,7 +97,8 @@ type Options struct {
 func (o Options) validate() error {
 	if o.Issuer == nil || o.Clients == nil || len(o.Providers) == 0 || o.Accounts == nil ||
 		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
-		o.Observer == nil || o.Audit == nil || o.Rand == nil {
+		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
+		o.Audit == nil || o.Rand == nil {
 		return errors.New("login: every option but Now and Dev is required")
 	}
 	return nil
@@ -94,7 +111,8 @@ type Handler struct {
 	jar        cookie.Jar
 	logins     cookies
 	providers  map[string]providers.Provider // by instance id
-	candidates []choice.Candidate            // the same, as policy sees them
+	candidates []choice.Candidate            // the same, as policy sees them, whatever their health
+	seen       atomic.Pointer[seen]
 	issuer     string
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
@@ -190,6 +191,7 @@ func (s *scripted) Begin(_ context.Context, leg providers.Leg) (string, error) {
 }
 
 func (s *scripted) Finish(_ context.Context, leg providers.Leg, _ providers.Return) (providers.Identity, error) {
+	leg.Report(providers.Observation{Provider: s.instance.ID, Step: providers.StepCallback, Outcome: providers.OK})
 	s.finished = append(s.finished, leg)
 	return s.identity, s.err
 }
@@ -213,6 +215,21 @@ type observations struct{ seen []Observation }
 
 func (o *observations) Observe(_ context.Context, seen Observation) { o.seen = append(o.seen, seen) }
 
+// weather is what the board says, and which providers bear no more.
+type weather struct {
+	snapshot *health.Snapshot
+	closed   map[string]bool
+}
+
+func (w *weather) Snapshot() *health.Snapshot { return w.snapshot }
+func (w *weather) Enter(provider string) bool { return !w.closed[provider] }
+func (w *weather) Full(provider string) bool  { return w.closed[provider] }
+
+// says replaces what the board says.
+func (h *house) says(verdicts ...health.Verdict) {
+	h.weather.snapshot = health.View(h.clock.Now(), "seoul", verdicts...)
+}
+
 // house is a walk with everything around it in memory.
 type house struct {
 	t        testing.TB
@@ -229,6 +246,7 @@ type house struct {
 	ways     map[string]*scripted
 	events   []audit.Event
 	jar      cookie.Jar
+	weather  *weather
 
 	err error // of the last request
 }
@@ -255,7 +273,9 @@ func newHouse(t testing.TB) *house {
 		clock:   &clock{now: time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)},
 		records: &records{accounts: map[string]store.Account{}, links: map[store.IdentityKey]string{}},
 		facts:   &facts{known: map[string]bool{}, epochs: map[string]int64{}}, ways: map[string]*scripted{},
+		weather: &weather{closed: map[string]bool{}},
 	}
+	h.says()
 	h.openRings()
 	at, err := url.Parse(issuer)
 	h.must(err)
@@ -272,7 +292,8 @@ func newHouse(t testing.TB) *house {
 	h.must(err)
 	o := Options{
 		Issuer: at, Clients: registry, Accounts: accounts, Sessions: sessions, Seal: h.ring, Keys: h.signing,
-		Pages: h.pages, Observer: h.observed, Rand: rand.Reader, Now: h.clock.Now,
+		Pages: h.pages, Observer: h.observed, Health: h.weather, Ceilings: h.weather,
+		Neighbourhood: func(*http.Request) string { return "203.0.113.0/24" }, Rand: rand.Reader, Now: h.clock.Now,
 		Frame: func(_ *http.Request, _ *client.Client, lang string) web.Frame { return web.Frame{Lang: lang} },
 		Audit: audit.New(slog.New(slog.DiscardHandler), []byte("key"), func(e audit.Event) { h.events = append(h.events, e) }),
 	}

@@ -5,14 +5,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/providers"
 )
 
 // begin sends the browser to the chosen provider, and reports whether it left.
-// A way that is not the website's to choose, or that cannot be begun, leads to
-// the menu.
+// A way that is not the website's to choose, that bears no more, or that cannot
+// be begun, leads to the menu.
 func (h *Handler) begin(v *visit) (left bool, err error) {
 	way := v.way
 	v.way = ""
@@ -21,7 +22,12 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 		v.menu = true
 		return false, nil
 	}
-	legID, err := id.Short(h.Rand)
+	if !h.Ceilings.Enter(way) {
+		v.login.failed(way, web.ReasonBusy)
+		v.menu = true
+		return false, nil
+	}
+	legID, err := newLegID(h.Now(), h.Rand)
 	if err != nil {
 		return false, err
 	}
@@ -56,7 +62,7 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 		Fresh:       slices.Contains(request.Prompt, "login"),
 		LoginHint:   request.LoginHint,
 		Locales:     []string{h.language(v)},
-		Observe:     func(o providers.Observation) { h.observe(v, o) },
+		Observe:     func(o providers.Observation) { h.observe(v, legID, o) },
 	}
 	if request.MaxAge != nil {
 		age := time.Duration(*request.MaxAge) * time.Second
@@ -66,8 +72,19 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 	return leg
 }
 
-func (h *Handler) observe(v *visit, o providers.Observation) {
-	h.Observer.Observe(v.ctx(), Observation{Observation: o, Client: v.client.ID})
+// observe tells how a step went, and for a step in the browser whether that
+// browser is one whose experience counts.
+func (h *Handler) observe(v *visit, legID string, o providers.Observation) {
+	told := Observation{Observation: o, Client: v.client.ID, Device: device.Of(v.r)}
+	if o.Step == providers.StepAuthorize || o.Step == providers.StepCallback {
+		if m := h.marked(v); m.knows(o.Provider) {
+			told.Marked, told.Browser, told.Prefix = true, m.Browser, h.Neighbourhood(v.r)
+		}
+		if o.Step == providers.StepCallback {
+			told.Began = legBegan(legID, h.Now())
+		}
+	}
+	h.Observer.Observe(v.ctx(), told)
 }
 
 // reasonOf puts a failed leg into the person's words.

@@ -92,6 +92,13 @@ func (l *Login) failedWays() []string {
 	return failed
 }
 
+// turnedAway reports whether the last leg was not begun because its provider
+// bears no more.
+func (l *Login) turnedAway() bool {
+	n := len(l.Failures)
+	return n > 0 && l.Failures[n-1].Reason == web.ReasonBusy
+}
+
 // expired reports whether the login may no longer go on.
 func (l *Login) expired(now time.Time) bool {
 	return now.Sub(time.Unix(l.Began, 0)) > fullLife || now.Sub(time.Unix(l.Seen, 0)) > idleLife

@@ -286,7 +286,9 @@ func TestOptionsAreRequired(t *testing.T) {
 		"sessions": func(o *Options) { o.Sessions = nil }, "sealer": func(o *Options) { o.Seal = nil },
 		"keys": func(o *Options) { o.Keys = nil }, "pages": func(o *Options) { o.Pages = nil },
 		"frame": func(o *Options) { o.Frame = nil }, "observer": func(o *Options) { o.Observer = nil },
-		"audit": func(o *Options) { o.Audit = nil }, "randomness": func(o *Options) { o.Rand = nil },
+		"health": func(o *Options) { o.Health = nil }, "ceilings": func(o *Options) { o.Ceilings = nil },
+		"neighbourhood": func(o *Options) { o.Neighbourhood = nil },
+		"audit":         func(o *Options) { o.Audit = nil }, "randomness": func(o *Options) { o.Rand = nil },
 	} {
 		o := whole
 		leaveOut(&o)

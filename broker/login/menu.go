@@ -13,9 +13,12 @@ import (
 func (h *Handler) choose(v *visit) error {
 	unfinished := h.openLeg(v)
 	ways := h.ways(v)
+	if v.login.turnedAway() && h.full(ways) {
+		return h.comeBack(v)
+	}
 	view := web.Menu{
 		Frame:        h.frame(v),
-		Notice:       h.notice(v, unfinished),
+		Notice:       h.notice(v, ways, unfinished),
 		CancelAction: loginPath(v.login) + "/cancel",
 		StepToken:    v.login.stepToken(),
 	}
@@ -23,7 +26,7 @@ func (h *Handler) choose(v *visit) error {
 		shown := h.wayView(v, way.ID)
 		shown.LastUsed = way.LastUsed && unfinished == ""
 		shown.Open = way.ID == unfinished
-		shown.Down = way.Down
+		shown.Down, shown.Why = way.Down, h.whyDown(way)
 		shown.Slow = way.Slow
 		view.Ways = append(view.Ways, shown)
 	}
@@ -45,10 +48,11 @@ func (h *Handler) required(v *visit) choice.Question {
 // question adds what only orders the ways.
 func (h *Handler) question(v *visit) choice.Question {
 	q := h.required(v)
+	q.Candidates = h.now().candidates
 	q.Unordered = h.Unordered
 	q.WantedACR = v.login.Request.ACRValues
 	q.Lang = h.language(v)
-	q.LastUsed = h.lastUsed(v.r)
+	q.LastUsed, q.Used = h.lastUsed(v.r), h.usedWays(v)
 	q.Hint = v.login.Request.IDPHint
 	q.Failed = v.login.failedWays()
 	q.LoginID = v.login.ID
@@ -61,8 +65,9 @@ func (h *Handler) permits(v *visit, way string) bool {
 }
 
 // notice is the sentence above the buttons: what to do with an earlier account,
-// the leg that never came back, or the last failure of this login.
-func (h *Handler) notice(v *visit, unfinished string) *web.Notice {
+// the leg that never came back, the last failure of this login, or what is known
+// of the provider it would have gone to.
+func (h *Handler) notice(v *visit, ways []choice.Way, unfinished string) *web.Notice {
 	if proof := v.login.Proof; proof != nil && v.r.URL.Query().Get("why") == string(web.ReasonExisting) {
 		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, proof.Identity.Provider)}
 	}
@@ -73,7 +78,7 @@ func (h *Handler) notice(v *visit, unfinished string) *web.Notice {
 		last := v.login.Failures[n-1]
 		return &web.Notice{Reason: last.Reason, Way: h.wayView(v, last.Way)}
 	}
-	return nil
+	return h.condition(v, ways)
 }
 
 func (h *Handler) failedLast(v *visit, way string) bool {

@@ -1,6 +1,8 @@
 package login
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"time"
@@ -18,7 +20,32 @@ type Problem struct {
 	Client    *client.Client // nil when none is known
 	Detail    string         // for developers, shown in dev only
 	RetryHref string         // where the same login goes on; empty when it cannot
-	Err       error          // for the log; may be nil
+
+	// RetryAfter is how many seconds to wait with that; 0 leaves it to the status.
+	RetryAfter int
+
+	Err error // for the log; may be nil
+}
+
+// The bounds of how long people are asked to wait when every way is full, in
+// seconds.
+const (
+	waitLeast = 5
+	waitMost  = 30
+)
+
+// comeBack asks the person to wait, because no way bears one more login now.
+// Waits are spread evenly over logins, so that they do not come back at once;
+// the login stays open and needs nothing stored.
+func (h *Handler) comeBack(v *visit) error {
+	if err := h.logins.keep(v.w, v.r, v.login); err != nil {
+		return err
+	}
+	spread := sha256.Sum256(v.login.Secret)
+	return &Problem{
+		Kind: web.ProblemBusy, Status: http.StatusServiceUnavailable, Client: v.client, RetryHref: loginPath(v.login),
+		RetryAfter: waitLeast + int(binary.BigEndian.Uint16(spread[:]))*(waitMost-waitLeast+1)>>16,
+	}
 }
 
 // Error implements error.

@@ -20,6 +20,7 @@ import (
 type visitor struct {
 	h       *house
 	cookies map[string]string
+	agent   string
 }
 
 func (h *house) browser() *visitor { return &visitor{h: h, cookies: map[string]string{}} }
@@ -40,6 +41,7 @@ func (b *visitor) do(method, target string, form url.Values) answered {
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	r.Header.Set("User-Agent", b.agent)
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}

@@ -1,0 +1,71 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/bongsu/bongsu/broker/ceiling"
+	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/login"
+)
+
+// newsHealth is the purpose that the site's identity signs health records for.
+const newsHealth = "health record"
+
+// openBoard builds what this site knows of its providers. It asks nobody.
+func (b *Broker) openBoard(context.Context) error {
+	watched := make([]health.ProviderInfo, len(b.config.Providers))
+	for i, p := range b.config.Providers {
+		watched[i] = health.ProviderInfo{ID: p.ID, Domains: p.Domains, ProfileOptional: profileOptional(p.Kind)}
+	}
+	sites := make([]string, len(b.config.Sites))
+	for i, s := range b.config.Sites {
+		sites[i] = s.Name
+	}
+	board, err := health.New(health.Options{
+		Site: b.config.Site, Node: cmp.Or(b.config.Node, b.config.Site), Sites: sites, Providers: watched,
+		Sign: func(message []byte) ([]byte, error) { return b.signing.SignNews(newsHealth, message) },
+		Verify: func(site string, message, signature []byte) bool {
+			return b.signing.VerifyNews(site, newsHealth, message, signature)
+		},
+		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.board = board
+	return nil
+}
+
+// profileOptional reports whether an identity of that kind of provider is proven
+// by an ID token, so that a login can do without the profile.
+func profileOptional(kind string) bool {
+	switch kind {
+	case "naver", "oauth2":
+		return false
+	}
+	return true
+}
+
+// ceilings are what the operator knows the providers to bear.
+func (b *Broker) ceilings() (*ceiling.Gate, error) {
+	limits := map[string]float64{}
+	for _, p := range b.config.Providers {
+		if p.Ceiling > 0 {
+			limits[p.ID] = p.Ceiling
+		}
+	}
+	return ceiling.New(limits, b.options.Now)
+}
+
+// Observe implements [login.Observer].
+func (b *Broker) Observe(_ context.Context, o login.Observation) {
+	b.metrics.step(o.Provider, string(o.Step), string(o.Outcome))
+	b.board.Observe(health.Observation{
+		Provider: o.Provider, Step: o.Step, Outcome: o.Outcome, Took: o.Took, Device: o.Device,
+		Marked: o.Marked, Browser: o.Browser, Prefix: o.Prefix, Started: o.Began, Drill: o.Drill,
+	})
+	if b.options.OnStep != nil {
+		b.options.OnStep(o)
+	}
+}
