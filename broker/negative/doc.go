@@ -6,9 +6,12 @@
 //	                                  └──▶ store, now or when it is back
 //	store's feed, every second ──▶ memory ──▶ log, with the revision it reached
 //	Open  ◀── log ◀── feed
+//	peer's hint ──▶ Doubt (obeyed) ──▶ feed, at once ──▶ settled
 //
 // Reading takes no lock and asks nobody. Only the store's writer lifts a fact;
 // what was said here and the writer has not heard of is never lifted, not even
-// by news that came meanwhile. The package does not decide what to revoke, and
+// by news that came meanwhile. A hint is obeyed as if the fact stood until the
+// feed has been read past its revision, never longer than a bound, and leaves
+// nothing behind; nothing positive follows from one. The package does not decide what to revoke, and
 // it is no arbiter: that something is absent here proves nothing positive.
 package negative

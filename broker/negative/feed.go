@@ -16,6 +16,7 @@ const (
 	answerWithin = 2 * time.Second // one question to the store; slower is no answer
 	partWithin   = time.Second     // what may still be sent when the process ends
 	sweepEvery   = time.Minute
+	hurryGap     = 100 * time.Millisecond // between readings that hints ask for
 )
 
 var errFeed = errors.New("negative: the store's feed makes no sense")
@@ -32,10 +33,16 @@ func (s *Set) Run(ctx context.Context) {
 	defer sweep.Stop()
 	feed := trouble{set: s, with: "reading the feed"}
 	log := trouble{set: s, with: "writing the log"}
+	hurried, rested := (<-chan struct{})(s.hurry), (<-chan time.Time)(nil)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-hurried:
+			feed.note(ctx, s.readFeed(ctx))
+			hurried, rested = nil, time.After(hurryGap)
+		case <-rested:
+			hurried, rested = s.hurry, nil
 		case <-poll.C:
 			feed.note(ctx, s.readFeed(ctx))
 			log.note(ctx, s.tidy())
@@ -114,7 +121,9 @@ func (s *Set) take(page []store.Fact) error {
 			records = append(records, recordOf(f))
 		}
 	}
-	return s.keep(append(records, record{Watermark: reached})...)
+	err := s.keep(append(records, record{Watermark: reached})...)
+	s.settleDoubts()
+	return err
 }
 
 // send tells the store what it has not heard of, until it stops answering.
@@ -147,6 +156,7 @@ func (s *Set) sendOne(ctx context.Context, r record) error {
 	}
 	answer := recordOf(stands)
 	answer.Settles, answer.Sent = true, r.Epoch
+	defer s.tell(stands)
 	known, _ := s.load(key{r.Kind, r.ID})
 	if stands.Revision <= s.Revision() && known.revision < stands.Revision {
 		// The feed was read past this revision and it was not there: the store
@@ -154,6 +164,23 @@ func (s *Set) sendOne(ctx context.Context, r record) error {
 		return s.keep(record{Watermark: -1}, answer)
 	}
 	return s.keep(answer)
+}
+
+// Waiting returns the facts that the store has not heard of yet.
+func (s *Set) Waiting() []store.Fact {
+	records := s.waitingRecords()
+	facts := make([]store.Fact, len(records))
+	for i, r := range records {
+		facts[i] = r.fact()
+	}
+	return facts
+}
+
+// tell tells OnSaid of a fact that was said here.
+func (s *Set) tell(f store.Fact) {
+	if s.onSaid != nil && !f.Lifted {
+		s.onSaid(f)
+	}
 }
 
 func (s *Set) waitingRecords() []record {

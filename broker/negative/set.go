@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,16 @@ type Options struct {
 	// that it holds no more. It must be quick and must not call Apply.
 	OnFact func(store.Fact)
 
+	// OnSaid is told of every fact that was said here, once it is obeyed and on
+	// disk, and again with its revision when the store has it: what peers may be
+	// hinted at. It is never told of what the feed or the log says, nor of
+	// lifted facts. It may be called at several places at once and must be quick.
+	OnSaid func(store.Fact)
+
+	// DoubtFor is how long at most a peer's hint is obeyed that the feed does
+	// not settle; 0 is ten minutes.
+	DoubtFor time.Duration
+
 	disk disk // tests; zero is the real one
 }
 
@@ -59,6 +70,7 @@ type Set struct {
 	logger *slog.Logger
 	poll   time.Duration
 	onFact func(store.Fact)
+	onSaid func(store.Fact)
 
 	entries   sync.Map // key to *entry, immutable
 	count     atomic.Int64
@@ -69,7 +81,12 @@ type Set struct {
 	unsent  map[key]record
 	reading bool // the log is being read: OnFact hears of the outcome alone
 
+	doubts   sync.Map // key to *doubt, immutable
+	doubted  atomic.Int64
+	doubtFor time.Duration
+
 	wake    chan struct{} // something waits to be sent
+	hurry   chan struct{} // the feed is to be read now
 	journal *journal      // nil: memory only
 	locked  io.Closer     // nil: memory only
 	closed  atomic.Bool
@@ -81,8 +98,8 @@ type Set struct {
 // [ErrLocked] and those of the file system.
 func Open(ctx context.Context, o Options) (*Set, error) {
 	s := &Set{
-		store: o.Store, now: o.Now, logger: o.Logger, poll: o.Poll, onFact: o.OnFact,
-		unsent: make(map[key]record), wake: make(chan struct{}, 1),
+		store: o.Store, now: o.Now, logger: o.Logger, poll: o.Poll, onFact: o.OnFact, onSaid: o.OnSaid,
+		unsent: make(map[key]record), wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), doubtFor: o.DoubtFor,
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -92,6 +109,9 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 	}
 	if s.poll <= 0 {
 		s.poll = time.Second
+	}
+	if s.doubtFor <= 0 {
+		s.doubtFor = 10 * time.Minute
 	}
 	if o.Path != "" {
 		if err := s.openJournal(ctx, o); err != nil {
@@ -116,15 +136,24 @@ func (s *Set) Close() error {
 	return errors.Join(s.journal.close(), s.locked.Close())
 }
 
-// Has reports whether a fact of that kind stands. It takes no lock.
+// Has reports whether a fact of that kind stands, or is to be obeyed because of
+// a hint. It takes no lock.
 func (s *Set) Has(kind store.FactKind, id string) bool {
-	e, ok := s.load(key{kind, id})
+	k := key{kind, id}
+	if s.inDoubt(k) { // first: a doubt ends when what settles it can be seen below
+		return true
+	}
+	e, ok := s.load(k)
 	return ok && e.stands()
 }
 
 // MinEpoch returns the lowest epoch that sessions of the account may have, 0 if
-// any. Enabling an account raises it too: what was void stays void.
+// any. Enabling an account raises it too: what was void stays void. While a hint
+// says that sessions were ended, none is high enough.
 func (s *Set) MinEpoch(account string) int64 {
+	if s.inDoubt(key{store.AccountEpoch, account}) {
+		return math.MaxInt64
+	}
 	ended, _ := s.load(key{store.AccountEpoch, account})
 	disabled, _ := s.load(key{store.AccountDisabled, account})
 	return max(ended.epoch, disabled.epoch)
@@ -181,6 +210,7 @@ func (s *Set) Apply(ctx context.Context, f store.Fact) error {
 	case s.wake <- struct{}{}:
 	default:
 	}
+	s.tell(f)
 	return err
 }
 
@@ -265,6 +295,7 @@ func (s *Set) load(k key) (entry, bool) {
 
 // sweep forgets what nobody needs any more.
 func (s *Set) sweep() {
+	s.settleDoubts()
 	now := s.now().Add(-time.Minute).UnixMicro() // other sites' clocks may be behind
 	s.mu.Lock()
 	defer s.mu.Unlock()

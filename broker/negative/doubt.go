@@ -1,0 +1,102 @@
+package negative
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/bongsu/bongsu/broker/store"
+)
+
+// maxDoubts bounds the hints that are obeyed at a time. Those beyond it only
+// hurry the feed.
+const maxDoubts = 10_000
+
+// doubt is a fact that a peer says the store holds, and this node has not seen
+// there. It never changes once readers see it.
+type doubt struct {
+	revision int64 // the feed settles it when it was read so far; 0: the peer knows none yet
+	until    int64 // Unix microseconds; afterwards it is not obeyed any more
+}
+
+// Doubt takes a peer's hint that a fact stands. It is obeyed as if it stood
+// until the feed has been read past revision, and the feed is read at once.
+// Revision 0 says that the store has not heard of the fact either: then it is
+// obeyed until the feed brings it. Neither is obeyed longer than
+// [Options.DoubtFor] after the latest hint, for a peer may be wrong and the
+// store away. What the feed has shown already needs no doubt. A hint is not
+// written to the log and never lifts anything.
+func (s *Set) Doubt(kind store.FactKind, id string, revision int64) {
+	if revision < 0 || !wellFormed(store.Fact{Kind: kind, ID: id}) || revision > 0 && revision <= s.Revision() {
+		return
+	}
+	s.doubt(key{kind, id}, revision)
+	s.settleDoubts() // the feed may have been read past it meanwhile
+	s.Hurry()
+}
+
+// Hurry has the feed read now instead of with the next poll, at most ten times
+// a second. It returns at once.
+func (s *Set) Hurry() {
+	select {
+	case s.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// Doubts returns how many hints are being obeyed.
+func (s *Set) Doubts() int { return int(s.doubted.Load()) }
+
+func (s *Set) doubt(k key, revision int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, known := s.doubts.Load(k); known {
+		revision = max(revision, old.(*doubt).revision)
+	} else {
+		if s.doubted.Load() >= maxDoubts {
+			return
+		}
+		s.doubted.Add(1)
+	}
+	s.doubts.Store(k, &doubt{revision: revision, until: s.now().Add(s.doubtFor).UnixMicro()})
+}
+
+func (s *Set) inDoubt(k key) bool {
+	if s.doubted.Load() == 0 {
+		return false
+	}
+	d, ok := s.doubts.Load(k)
+	return ok && s.now().UnixMicro() < d.(*doubt).until
+}
+
+// settleDoubts ends the doubts that the feed has answered, whatever it said, and
+// those that lasted too long.
+func (s *Set) settleDoubts() {
+	if s.doubted.Load() == 0 {
+		return
+	}
+	now, reached, unanswered := s.now().UnixMicro(), s.Revision(), 0
+	s.mu.Lock()
+	for k, v := range s.doubts.Range {
+		d := v.(*doubt)
+		answered := d.revision > 0 && d.revision <= reached || d.revision == 0 && s.written(k.(key))
+		if !answered && now < d.until {
+			continue
+		}
+		s.doubts.Delete(k)
+		s.doubted.Add(-1)
+		if !answered {
+			unanswered++
+		}
+	}
+	s.mu.Unlock()
+	if unanswered > 0 {
+		s.logger.LogAttrs(context.Background(), slog.LevelWarn, "hints of negative facts were not confirmed in time and are no longer obeyed",
+			slog.Int("count", unanswered))
+	}
+}
+
+// written reports whether the store is known to hold a fact that stands.
+func (s *Set) written(k key) bool {
+	e, ok := s.load(k)
+	return ok && e.revision > 0 && !e.lifted
+}
