@@ -28,6 +28,7 @@ type Records interface {
 	AccountByIdentity(ctx context.Context, key store.IdentityKey) (store.Account, error)
 	Account(ctx context.Context, id string, minEpoch int64) (store.Account, error)
 	OpenAccount(ctx context.Context, a store.Account, key store.IdentityKey) error
+	FillProfile(ctx context.Context, a store.Account) error
 	Links(ctx context.Context, accountID string) ([]store.Link, error)
 	LinkIdentityEndSessions(ctx context.Context, l store.Link, epoch int64, at time.Time) (store.Fact, error)
 	UnlinkIdentity(ctx context.Context, key store.IdentityKey, accountID string, epoch int64, at time.Time) (store.Fact, error)
@@ -94,7 +95,10 @@ func (d *Directory) Resolve(ctx context.Context, identity providers.Identity) (s
 	if newest := d.negatives.MinEpoch(found.ID); found.Epoch < newest {
 		return d.caughtUp(ctx, found.ID, newest)
 	}
-	return found, d.usable(found)
+	if err := d.usable(found); err != nil {
+		return found, err
+	}
+	return d.filled(ctx, found, identity), nil
 }
 
 // caughtUp reads an account again of which a replica knew less than this node:
@@ -157,8 +161,7 @@ func (d *Directory) usable(a store.Account) error {
 	return nil
 }
 
-// draft is the account that identity would open. Its attributes are the
-// account's from then on: what the provider says later does not change them.
+// draft is the account that identity would open.
 func (d *Directory) draft(identity providers.Identity) (store.Account, error) {
 	accountID, err := id.New(d.rand)
 	if err != nil {
@@ -169,13 +172,9 @@ func (d *Directory) draft(identity providers.Identity) (store.Account, error) {
 		return store.Account{}, fmt.Errorf("read randomness: %w", err)
 	}
 	now := d.now().UTC()
-	return store.Account{
-		ID: accountID, Seed: seed, Epoch: 1,
-		Name: identity.Name, Email: identity.Email, EmailVerified: identity.EmailVerified,
-		Phone: identity.Phone, PhoneVerified: identity.PhoneVerified,
-		Picture: identity.Picture, Locale: identity.Locale,
-		CreatedAt: now, UpdatedAt: now,
-	}, nil
+	opened := store.Account{ID: accountID, Seed: seed, Epoch: 1, CreatedAt: now, UpdatedAt: now}
+	describe(&opened, identity)
+	return opened, nil
 }
 
 func keyOf(identity providers.Identity) store.IdentityKey {

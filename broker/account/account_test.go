@@ -21,6 +21,7 @@ type records struct {
 	accounts map[string]store.Account
 	links    map[store.IdentityKey]string
 	epochs   map[string]int64 // what a lagging replica tells instead
+	readOnly bool
 	down     error
 }
 
@@ -55,6 +56,19 @@ func (r *records) Account(_ context.Context, id string, _ int64) (store.Account,
 		return store.Account{}, store.ErrNotFound
 	}
 	return found, nil
+}
+
+func (r *records) FillProfile(_ context.Context, a store.Account) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.readOnly {
+		return store.ErrUnavailable
+	}
+	if r.down != nil {
+		return r.down
+	}
+	r.accounts[a.ID] = a
+	return nil
 }
 
 func (r *records) OpenAccount(_ context.Context, a store.Account, key store.IdentityKey) error {

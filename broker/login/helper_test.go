@@ -80,6 +80,14 @@ func (r *records) Account(_ context.Context, id string, minEpoch int64) (store.A
 	return found, err
 }
 
+func (r *records) FillProfile(_ context.Context, a store.Account) error {
+	if r.down != nil {
+		return r.down
+	}
+	r.accounts[a.ID] = a
+	return nil
+}
+
 func (r *records) OpenAccount(_ context.Context, a store.Account, key store.IdentityKey) error {
 	r.asked++
 	if r.down != nil {

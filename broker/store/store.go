@@ -99,6 +99,12 @@ type Accounts interface {
 	// ErrConflict: the identity is linked already.
 	OpenAccount(ctx context.Context, a Account, key IdentityKey) error
 
+	// FillProfile gives the account a.ID the attributes of a, unless it has a
+	// name, an address or a phone already: an account that was opened while its
+	// provider could not tell gets them later, and nobody's are overwritten. An
+	// account that has some, or does not exist, is left alone without an error.
+	FillProfile(ctx context.Context, a Account) error
+
 	// LinkIdentity ties key to the account. ErrConflict: the identity is
 	// linked already, to whichever account. ErrNotFound: no such account.
 	LinkIdentity(ctx context.Context, l Link) error

@@ -22,6 +22,9 @@ const (
 	insertAccount query = `INSERT INTO accounts (id, seed, epoch, disabled, name, email, email_verified, phone,
 			phone_verified, picture, locale, opened_during, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	fillProfile query = `UPDATE accounts SET name = $2, email = $3, email_verified = $4, phone = $5, phone_verified = $6,
+			picture = $7, locale = $8, updated_at = $9
+		WHERE id = $1 AND name = '' AND email = '' AND phone = ''`
 	insertLink  query = `INSERT INTO links (provider, subject, account_id, created_at) VALUES ($1, $2, $3, $4)`
 	selectLinks query = `SELECT provider, subject, created_at FROM links WHERE account_id = $1
 		ORDER BY created_at, provider, subject`
@@ -110,6 +113,21 @@ func (s *Store) OpenAccount(ctx context.Context, a store.Account, key store.Iden
 			_, err := q.exec(ctx, insertLink, link...)
 			return err
 		})
+	})
+}
+
+// FillProfile implements [store.Accounts].
+func (s *Store) FillProfile(ctx context.Context, a store.Account) error {
+	const verb = "fill profile"
+	var c check
+	c.account(a)
+	if c.err != nil {
+		return fact(verb, c.err)
+	}
+	return s.verb(ctx, verb, func(ctx context.Context) error {
+		_, err := s.execute(ctx, again, fillProfile, a.ID, a.Name, a.Email, a.EmailVerified, a.Phone, a.PhoneVerified,
+			a.Picture, a.Locale, micros(a.UpdatedAt))
+		return err
 	})
 }
 

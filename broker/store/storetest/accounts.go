@@ -27,6 +27,7 @@ func testAccounts(t *testing.T, o Options) {
 			}
 			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), a)
 		}},
+		{"an empty profile is filled, once", func(t *testing.T) { testFillProfile(t, s) }},
 		{"an unknown identity is not found", func(t *testing.T) {
 			_, err := s.AccountByIdentity(t.Context(), newKey(t))
 			wantIs(t, err, store.ErrNotFound)
@@ -171,4 +172,34 @@ func testEpochs(t *testing.T, o Options) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, open(t, s, newKey(t))) })
 	}
+}
+
+func testFillProfile(t *testing.T, s store.Store) {
+	key := newKey(t)
+	a := store.Account{ID: newID(t), Seed: randomBytes(t, 32), Epoch: 1}
+	if err := s.OpenAccount(t.Context(), a, key); err != nil {
+		t.Fatal(err)
+	}
+	filled := newAccount(t)
+	filled.ID, filled.Seed, filled.Epoch, filled.Disabled = a.ID, a.Seed, a.Epoch, false
+	filled.UpdatedAt = noon
+	if err := s.FillProfile(t.Context(), filled); err != nil {
+		t.Fatal(err)
+	}
+	filled.CreatedAt = a.CreatedAt
+	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), filled)
+
+	other := filled
+	other.Name, other.Email = "somebody else", "else@example.com"
+	if err := s.FillProfile(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, must[store.Account](t)(s.Account(t.Context(), a.ID, 0)), filled)
+
+	other.ID = newID(t)
+	if err := s.FillProfile(t.Context(), other); err != nil {
+		t.Errorf("an account that does not exist: %v", err)
+	}
+	_, err := s.Account(t.Context(), other.ID, 0)
+	wantIs(t, err, store.ErrNotFound)
 }
