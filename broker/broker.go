@@ -15,9 +15,12 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/health/probe"
+	"github.com/bongsu/bongsu/broker/hint"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/session"
@@ -62,6 +65,10 @@ type Broker struct {
 	store     *sqlstore.Store
 	negative  *negative.Set
 	board     *health.Board
+	hints     *hint.Hints
+	peer      *cluster.Peer // nil: this node speaks with no other
+	probes    *probe.Schedule
+	outgoing  *fetch.Client
 	sealing   *seal.Ring
 	signing   *keys.Ring
 	clients   *client.Registry
@@ -115,6 +122,8 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"read clients", b.readClients},
 		{"build providers", b.buildProviders},
 		{"open health board", b.openBoard},
+		{"open gossip", b.openGossip},
+		{"build probes", b.buildProbes},
 		{"build leaves", b.buildLeaves},
 		{"build walk", b.buildWalk},
 	} {

@@ -73,6 +73,7 @@ func (b *Broker) openNegative(ctx context.Context) error {
 	}
 	set, err := negative.Open(ctx, negative.Options{
 		Path: path, Store: b.store, Logger: b.logger, Now: b.options.Now,
+		OnSaid: b.hinted,
 		OnFact: func(f store.Fact) {
 			if f.Kind == store.KeyWithdrawn && !f.Lifted {
 				b.signing.Withdraw(f.ID)
@@ -101,9 +102,9 @@ func (b *Broker) buildProviders(context.Context) error {
 	if b.options.Fetch != nil {
 		b.options.Fetch(&how)
 	}
-	outgoing := fetch.New(how)
+	b.outgoing = fetch.New(how)
 	for _, p := range b.config.Providers {
-		built, err := catalog.New(catalogOptions(p, outgoing, b))
+		built, err := catalog.New(catalogOptions(p, b.outgoing, b))
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", p.ID, err)
 		}
@@ -121,6 +122,7 @@ func catalogOptions(p config.Provider, outgoing *fetch.Client, b *Broker) catalo
 		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout,
 		Reauth: p.Reauth, TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey,
 		Fetch: outgoing, Logger: b.logger, Now: b.options.Now,
+		Callback: b.config.Issuer.String() + "/callback/" + p.ID,
 	}
 }
 

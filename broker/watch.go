@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/bongsu/bongsu/broker/ceiling"
@@ -18,17 +17,13 @@ func (b *Broker) openBoard(context.Context) error {
 	for i, p := range b.config.Providers {
 		watched[i] = health.ProviderInfo{ID: p.ID, Domains: p.Domains, ProfileOptional: profileOptional(p.Kind)}
 	}
-	sites := make([]string, len(b.config.Sites))
-	for i, s := range b.config.Sites {
-		sites[i] = s.Name
-	}
 	board, err := health.New(health.Options{
-		Site: b.config.Site, Node: cmp.Or(b.config.Node, b.config.Site), Sites: sites, Providers: watched,
+		Site: b.config.Site, Node: b.node(), Sites: b.siteNames(), Providers: watched,
 		Sign: func(message []byte) ([]byte, error) { return b.signing.SignNews(newsHealth, message) },
 		Verify: func(site string, message, signature []byte) bool {
 			return b.signing.VerifyNews(site, newsHealth, message, signature)
 		},
-		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
+		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry, Suspect: b.suspect,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,102 @@
+package broker
+
+import (
+	"context"
+	"slices"
+
+	"github.com/bongsu/bongsu/broker/cluster"
+	"github.com/bongsu/bongsu/broker/hint"
+	"github.com/bongsu/bongsu/broker/store"
+)
+
+// newsHint is the purpose that the site's identity signs hints for.
+const newsHint = "hint"
+
+// openGossip lets this node tell others what it sees, and hear them. A node that
+// is to speak with no other runs the same code and is heard by nobody.
+func (b *Broker) openGossip(context.Context) error {
+	hints, err := hint.New(hint.Options{
+		Site: b.config.Site,
+		Sign: func(message []byte) ([]byte, error) { return b.signing.SignNews(newsHint, message) },
+		Verify: func(site string, message, signature []byte) bool {
+			return b.signing.VerifyNews(site, newsHint, message, signature)
+		},
+		Doubter: b.negative, Waiting: b.negative.Waiting,
+		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.hints = hints
+	how := b.config.Gossip
+	if how == nil {
+		return nil
+	}
+	peer, err := cluster.Open(cluster.Options{
+		Name: b.config.Site + "/" + b.node(), Sites: b.siteNames(), Label: how.Label,
+		Listen: how.Listen, Advertise: how.Advertise, Seeds: how.Seeds, Allow: how.Allow, Keys: how.Keys,
+		Logger: b.logger, Registerer: b.metrics.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.peer = peer
+	b.onClose("leave gossip", peer.Close)
+	b.board.SetBroadcast(peer.Add("health", b.board).Broadcast)
+	b.hints.SetBroadcast(peer.Add("hints", b.hints).Broadcast)
+	return nil
+}
+
+// hinted tells the other nodes of a negative fact that was said here.
+func (b *Broker) hinted(f store.Fact) {
+	if b.hints != nil {
+		b.hints.Say(f)
+	}
+}
+
+// siteNames are the configured sites; none means this one alone.
+func (b *Broker) siteNames() []string {
+	names := make([]string, len(b.config.Sites))
+	for i, s := range b.config.Sites {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// node is this process's name in its site. One without a name is alone there,
+// and called after it.
+func (b *Broker) node() string {
+	if b.config.Node == "" {
+		return b.config.Site
+	}
+	return b.config.Node
+}
+
+// leads reports whether this node speaks for its site in what needs to be done
+// once: of the nodes that gossip believes to live the one whose name comes
+// first. Two nodes that do not hear each other both do it.
+func (b *Broker) leads() bool {
+	if b.peer == nil {
+		return true
+	}
+	for _, m := range b.peer.Members() {
+		if m.Site == b.config.Site && m.Node < b.node() {
+			return false
+		}
+	}
+	return true
+}
+
+// livingSites are the sites that gossip hears, own included.
+func (b *Broker) livingSites() []string {
+	living := []string{b.config.Site}
+	if b.peer == nil {
+		return living
+	}
+	for _, m := range b.peer.Members() {
+		if !slices.Contains(living, m.Site) {
+			living = append(living, m.Site)
+		}
+	}
+	return living
+}
