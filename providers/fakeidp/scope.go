@@ -89,8 +89,8 @@ func isProbe(r *http.Request) bool {
 
 type sourceKey struct{}
 
-// WithSource returns a context whose requests come from the place called name.
-// A listener sets it for the connections of one site, by
+// WithSource returns a context whose requests come from the place called name,
+// or from the address that it is. A listener sets it for the connections of one site, by
 // [http.Server.ConnContext].
 func WithSource(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, sourceKey{}, name)
@@ -103,8 +103,10 @@ type source struct {
 }
 
 func (s *Server) sourceOf(r *http.Request) source {
-	name, _ := r.Context().Value(sourceKey{}).(string)
-	from := source{name: name}
+	if name, ok := r.Context().Value(sourceKey{}).(string); ok && name != "" {
+		return sourceNamed(name)
+	}
+	var from source
 	text, _, err := net.SplitHostPort(r.RemoteAddr)
 	if first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ","); s.o.TrustForwarded && first != "" {
 		text, err = strings.TrimSpace(first), nil
@@ -114,6 +116,13 @@ func (s *Server) sourceOf(r *http.Request) source {
 		from.address = from.address.Unmap().WithZone("")
 	}
 	return from
+}
+
+func sourceNamed(name string) source {
+	if address, err := netip.ParseAddr(name); err == nil {
+		return source{address: address.Unmap().WithZone("")}
+	}
+	return source{name: name}
 }
 
 // prefix is what is the same for neighbours.

@@ -18,6 +18,7 @@ type Upstream struct {
 	dialect *dialect
 	client  Client
 	base    string              // the issuer
+	own     bool                // base is a host of its own
 	places  map[Endpoint]string // where an endpoint has another base
 
 	keys    *keyring
@@ -54,7 +55,7 @@ func newUpstream(s *Server, spec Spec, number int) *Upstream {
 	}
 	return &Upstream{
 		server: s, name: spec.Name, dialect: dialects[spec.dialect()], client: client,
-		base: cmp.Or(spec.URL, s.o.BaseURL+"/"+spec.Name), places: spec.Elsewhere,
+		base: cmp.Or(spec.URL, s.o.BaseURL+"/"+spec.Name), own: spec.URL != "", places: spec.Elsewhere,
 		keys:    newKeyring(number),
 		codes:   newLedger[grant](s.o.Now),
 		access:  newLedger[grant](s.o.Now),
