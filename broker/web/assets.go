@@ -17,6 +17,9 @@ import (
 //go:embed assets/page.css
 var pageCSS string
 
+//go:embed assets/status.css
+var statusCSS string
+
 //go:embed assets/app.js
 var appJS []byte
 
@@ -28,6 +31,8 @@ var iconSVG []byte
 type assets struct {
 	style      string // as it stands between the style tags
 	styleHash  string // sha256-… of exactly that
+	statusMore string // what the status page says behind it
+	statusHash string // of both together
 	scriptPath string // /assets/app.<hash>.js
 	icon       string // data URL, so that browsers ask for no favicon
 	files      map[string]file
@@ -46,11 +51,13 @@ const (
 
 func loadAssets() (*assets, error) {
 	style := minify(pageCSS)
-	styleSum := sha256.Sum256([]byte(style))
+	more := minify(statusCSS)
 	scriptSum := sha256.Sum256(appJS)
 	a := &assets{
 		style:      style,
-		styleHash:  "sha256-" + base64.StdEncoding.EncodeToString(styleSum[:]),
+		styleHash:  hashOf(style),
+		statusMore: more,
+		statusHash: hashOf(style + more),
 		scriptPath: "/assets/app." + hex.EncodeToString(scriptSum[:6]) + ".js",
 		icon: "data:image/svg+xml," + strings.NewReplacer("#", "%23", "<", "%3C", ">", "%3E", "{", "%7B", "}", "%7D").
 			Replace(strings.TrimSpace(string(iconSVG))),
@@ -64,6 +71,12 @@ func loadAssets() (*assets, error) {
 		"/favicon.ico": {kind: "image/svg+xml", cache: oneDay, body: iconSVG},
 	}
 	return a, nil
+}
+
+// hashOf names a style sheet in a content security policy.
+func hashOf(style string) string {
+	sum := sha256.Sum256([]byte(style))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func compress(data []byte) ([]byte, error) {
@@ -97,7 +110,7 @@ func (p *Pages) Assets() http.Handler {
 		body := f.body
 		if f.gzipped != nil {
 			header.Set("Vary", "Accept-Encoding")
-			if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+			if AcceptsGzip(r.Header.Get("Accept-Encoding")) {
 				header.Set("Content-Encoding", "gzip")
 				body = f.gzipped
 			}
@@ -114,9 +127,9 @@ func (p *Pages) Assets() http.Handler {
 	})
 }
 
-// acceptsGzip reads Accept-Encoding as far as browsers write it: gzip is named
+// AcceptsGzip reads the Accept-Encoding header as far as browsers write it: gzip is named
 // and not refused by a weight of 0.
-func acceptsGzip(header string) bool {
+func AcceptsGzip(header string) bool {
 	for item := range strings.SplitSeq(header, ",") {
 		coding, weight, _ := strings.Cut(item, ";")
 		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {

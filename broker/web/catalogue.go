@@ -27,10 +27,11 @@ const (
 	varLogin                    // Kakao Login
 	varTime                     // 3:42 PM
 	varCount                    // 30
+	varSite                     // Seoul
 	varCounts
 )
 
-var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "WayTo", "Login", "Time", "Count"}
+var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "WayTo", "Login", "Time", "Count", "Site"}
 
 // values fills the variables of one sentence.
 type values [varCounts]string

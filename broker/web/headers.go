@@ -9,6 +9,7 @@ import (
 // answers.
 type headers struct {
 	fixed     map[string][]string
+	status    []string // the policy of the status page, which has style of its own
 	languages map[string][]string
 }
 
@@ -24,11 +25,14 @@ func policy(styleHash string) string {
 // newHeaders prepares the headers. The referrer policy is same-origin, not
 // no-referrer: under that one browsers send "Origin: null" with our own forms,
 // which the cross-origin protection has to refuse.
-func newHeaders(styleHash string, dev bool) headers {
-	h := headers{fixed: make(map[string][]string), languages: make(map[string][]string)}
+func newHeaders(files *assets, dev bool) headers {
+	h := headers{
+		fixed: make(map[string][]string), languages: make(map[string][]string),
+		status: []string{policy(files.statusHash)},
+	}
 	add := func(name, value string) { h.fixed[name] = []string{value} }
 	add("Content-Type", "text/html; charset=utf-8")
-	add("Content-Security-Policy", policy(styleHash))
+	add("Content-Security-Policy", policy(files.styleHash))
 	add("Referrer-Policy", "same-origin")
 	add("X-Content-Type-Options", "nosniff")
 	add("X-Frame-Options", "DENY")
@@ -45,9 +49,12 @@ func newHeaders(styleHash string, dev bool) headers {
 	return h
 }
 
-// set puts the headers of a page into to. The values are shared: their capacity
+// set puts the headers of a page that template draws into to. The values are shared: their capacity
 // is their length, so nobody can append to them in place.
-func (h headers) set(to http.Header, lang string) {
+func (h headers) set(to http.Header, lang, template string) {
 	maps.Copy(to, h.fixed)
+	if template == "status" {
+		to["Content-Security-Policy"] = h.status
+	}
 	to["Content-Language"] = h.languages[lang]
 }

@@ -123,6 +123,17 @@ func text(n *html.Node) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(b.String(), "\u00a0", " ")), " ")
 }
 
+// spaced is the text of an element with a space between its parts.
+func spaced(n *html.Node) string {
+	var parts []string
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			parts = append(parts, d.Data)
+		}
+	}
+	return strings.Join(strings.Fields(strings.ReplaceAll(strings.Join(parts, " "), "\u00a0", " ")), " ")
+}
+
 func frame(lang string) Frame {
 	names := map[string]string{"ko": "한빛상점", "en": "Hanbit Store", "ja": "ハンビットストア"}
 	return Frame{
@@ -193,6 +204,7 @@ func allViews(lang string) map[string]View {
 		views["menu "+string(reason)] = menu
 	}
 	maps.Copy(views, menusWhileDown(lang))
+	maps.Copy(views, statusViews(lang))
 	nothing := menuView(lang)
 	for i := range nothing.Ways {
 		nothing.Ways[i].Down = true
@@ -238,7 +250,7 @@ func bareViews(lang string) map[string]View {
 	f := Frame{Lang: lang}
 	views := map[string]View{
 		"menu": Menu{Frame: f, Ways: []Way{{ID: "kakao", Kind: "kakao", Href: "/k"}}}, "nothing left": Menu{Frame: f}, "match": Match{Frame: f},
-		"logout": Logout{Frame: f}, "logged out": LoggedOut{Frame: f}, "account": Account{Frame: f},
+		"logout": Logout{Frame: f}, "logged out": LoggedOut{Frame: f}, "account": Account{Frame: f}, "status": Status{Frame: f},
 		"terminal": Terminal{Frame: f, Href: "com.example.app:/cb"},
 	}
 	for _, reason := range allReasons {

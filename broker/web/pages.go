@@ -53,7 +53,7 @@ func New(options Options) (*Pages, error) {
 		options: options,
 		locales: make(map[string]*locale, len(languages)),
 		assets:  assets,
-		headers: newHeaders(assets.styleHash, options.Dev),
+		headers: newHeaders(assets, options.Dev),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	for _, lang := range languages {
@@ -79,6 +79,7 @@ func (p *Pages) warm() error {
 			LoggedOut{},
 			Terminal{Href: "https://localhost/"},
 			Account{},
+			Status{},
 		} {
 			if err := p.draw(io.Discard, lang, view); err != nil {
 				return fmt.Errorf("page %s in %s: %w", view.template(), lang, err)
@@ -104,16 +105,12 @@ func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
 			p.buffers.Put(buffer)
 		}
 	}()
-	frame := view.frame()
-	lang := frame.Lang
-	if !isLanguage(lang) {
-		lang = languages[0]
-	}
+	lang := spoken(view)
 	if err := p.draw(buffer, lang, view); err != nil {
 		return fmt.Errorf("draw page: %w", err)
 	}
 	header := w.Header()
-	p.headers.set(header, lang)
+	p.headers.set(header, lang, view.template())
 	header.Set("Content-Length", strconv.Itoa(buffer.Len()))
 	if seconds := view.retryAfter(); seconds > 0 {
 		header.Set("Retry-After", strconv.Itoa(seconds))
@@ -123,6 +120,32 @@ func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
 		return fmt.Errorf("send page: %w", err)
 	}
 	return nil
+}
+
+// Prepared is a page drawn once, to be sent many times.
+type Prepared struct {
+	Body   []byte
+	Header http.Header // of a page, no-store among them; the caller's to change
+}
+
+// Prepare draws a view that is the same for everybody.
+func (p *Pages) Prepare(view View) (Prepared, error) {
+	var body bytes.Buffer
+	lang := spoken(view)
+	if err := p.draw(&body, lang, view); err != nil {
+		return Prepared{}, fmt.Errorf("draw page: %w", err)
+	}
+	header := make(http.Header)
+	p.headers.set(header, lang, view.template())
+	return Prepared{Body: body.Bytes(), Header: header}, nil
+}
+
+// spoken is the language a view is drawn in: its own if there is such a page.
+func spoken(view View) string {
+	if lang := view.frame().Lang; isLanguage(lang) {
+		return lang
+	}
+	return languages[0]
 }
 
 func (p *Pages) draw(to io.Writer, lang string, view View) error {
@@ -165,7 +188,7 @@ func parseTemplates(words *catalogue, files *assets) (*template.Template, error)
 		if len(missing) > 0 {
 			return nil, fmt.Errorf("web: %s: no such words: %v", name.Name(), missing)
 		}
-		text = strings.NewReplacer("{{style}}", files.style, "{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
+		text = strings.NewReplacer("{{style}}", files.style, "{{status_style}}", files.statusMore, "{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
 		if _, err := root.Parse(text); err != nil {
 			return nil, fmt.Errorf("parse %s: %w", name.Name(), err)
 		}

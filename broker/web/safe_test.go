@@ -158,6 +158,9 @@ func TestAB73NamesAndAddressesAreOnlyText(t *testing.T) {
 				doc := parse(t, write(t, dev, filled).Body)
 				checkHarmless(t, doc)
 				title := text(elements(doc, "title")[0])
+				if _, ok := filled.(Status); ok {
+					title = text(doc) // its title names nobody
+				}
 				if want := strings.Join(strings.Fields(clean(payload)), " "); !strings.Contains(title, want) {
 					t.Errorf("title %q does not show %q as text", title, want)
 				}
@@ -181,6 +184,7 @@ func checkHarmless(t *testing.T, doc *html.Node) {
 		"p": true, "ul": true, "li": true, "dl": true, "dt": true, "dd": true, "div": true, "span": true, "a": true, "b": true,
 		"bdi": true, "small": true, "code": true, "pre": true, "details": true, "summary": true, "button": true, "input": true,
 		"img": true, "svg": true, "path": true, "circle": true, "rect": true,
+		"table": true, "thead": true, "tbody": true, "tr": true, "th": true, "td": true, "ol": true, "time": true, "noscript": true,
 	}
 	for _, n := range elements(doc) {
 		if !known[n.Data] {

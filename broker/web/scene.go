@@ -41,7 +41,8 @@ type page struct {
 	Script      bool
 	Fresh       bool // the script may load this page again
 	Wide        bool
-	Idle        int // seconds
+	Status      bool // the public status page: more style, and loaded again while it is looked at
+	Idle        int  // seconds
 	More        string
 	Here        string
 

@@ -95,3 +95,41 @@ async function watch() {
 	if (--looks && rows.some((row) => !row.textContent)) setTimeout(watch, 20000 + Math.random() * 20000)
 }
 if (rows.length) setTimeout(watch, 2000)
+
+// The status page tells its age, and says so when it is an old copy. While
+// somebody looks at it, it is loaded again once there is something to load.
+const made = document.getElementById("made")
+if (made) {
+	const verdict = document.getElementById("verdict")
+	const told = new Intl.RelativeTimeFormat(document.documentElement.lang)
+	let skew = 0 // what this device's clock is behind, once that matters
+	const seconds = () => Math.max(0, Math.round((Date.now() + skew - Date.parse(made.dateTime)) / 1000))
+	const age = () => {
+		made.textContent = seconds() < 90 ? told.format(-seconds(), "second") : told.format(-Math.round(seconds() / 60), "minute")
+	}
+	const grow = async () => {
+		if (seconds() > 180 && !skew) {
+			try {
+				const { headers } = await fetch(location.href, { method: "HEAD", cache: "no-store" })
+				skew = Date.parse(headers.get("date")) + 1000 * Number(headers.get("age")) - Date.now() || 1
+			} catch {
+				// Nobody tells the time: this device's clock has to do.
+			}
+		}
+		age()
+		if (seconds() > 180) {
+			document.body.classList.add("stale")
+			verdict.textContent = `${verdict.dataset.stale} (${made.textContent})`
+		}
+	}
+	grow()
+	setInterval(grow, 5000)
+	setInterval(async () => {
+		if (document.visibilityState !== "visible") return
+		try {
+			if ((await fetch(location.href)).ok) location.reload()
+		} catch {
+			// The last copy stays, and grows old.
+		}
+	}, 60000)
+}
