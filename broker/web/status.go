@@ -60,6 +60,7 @@ type StatusReadingKind string
 const (
 	ReadingFine     StatusReadingKind = "fine"     // nothing to report
 	ReadingUnknown  StatusReadingKind = "unknown"  // nothing is known yet
+	ReadingPartly   StatusReadingKind = "partly"   // Ways are not known yet, the others work
 	ReadingProvider StatusReadingKind = "provider" // Ways fail wherever they were looked at: the providers' trouble
 	ReadingPath     StatusReadingKind = "path"     // Ways fail at Sites only: the path from there
 	ReadingSite     StatusReadingKind = "site"     // at Sites everything fails: the sites' trouble
