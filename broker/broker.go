@@ -24,6 +24,7 @@ import (
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/broker/token"
@@ -76,6 +77,7 @@ type Broker struct {
 	accounts  *account.Directory
 	sessions  *session.Keeper
 	pages     *web.Pages
+	status    *status.Status
 	login     *login.Handler
 	logout    *session.Logout
 	token     *token.Endpoint
@@ -125,6 +127,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open gossip", b.openGossip},
 		{"build probes", b.buildProbes},
 		{"build leaves", b.buildLeaves},
+		{"build status", b.buildStatus},
 		{"build walk", b.buildWalk},
 	} {
 		if err := build.do(ctx); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/broker/token"
@@ -149,7 +150,7 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.pages, err = web.New(web.Options{Dev: b.options.Dev})
+	b.pages, err = web.New(web.Options{Dev: b.options.Dev, StatusHref: status.Path})
 	if err != nil {
 		return err
 	}

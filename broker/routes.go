@@ -3,6 +3,7 @@ package broker
 import (
 	"net/http"
 
+	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/token"
 )
 
@@ -46,6 +47,10 @@ func (b *Broker) routes() []route {
 		{"POST /logout/confirm", form, b.logout.Confirmed},
 		{"GET /account", page, b.accountPage},
 		{"GET /{$}", page, b.home},
+
+		{"GET " + status.Path, page, b.status.Page},
+		{"GET " + status.JSONPath, document, b.status.JSON},
+		{"OPTIONS " + status.JSONPath, document, b.status.Preflight},
 
 		{"POST /token", machine, b.token.Token},
 		{"OPTIONS /token", machine, b.preflight},

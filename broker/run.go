@@ -20,7 +20,7 @@ const drain = 10 * time.Second
 // rotation, the feed of negative facts, providers' metadata, the purge of old
 // rows. It returns when all of it has stopped.
 func (b *Broker) Background(ctx context.Context) {
-	jobs := []func(context.Context){b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.hints.Run, b.probes.Run, b.purge}
+	jobs := []func(context.Context){b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.status.Run, b.hints.Run, b.probes.Run, b.purge}
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
 	}
