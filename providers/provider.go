@@ -58,6 +58,7 @@ type Leg struct {
 	RedirectURI string // our callback for this provider, absolute
 
 	Login     string         // the login this leg belongs to; the same for all its legs, never sent to the provider
+	Drill     string         // the drill this login takes part in; empty: none
 	Fresh     bool           // the person must prove themselves anew
 	MaxAge    *time.Duration // the oldest proof the website accepts; nil when it does not say
 	LoginHint string         // from the website, unverified, may be empty

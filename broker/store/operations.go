@@ -32,7 +32,7 @@ type Outages interface {
 // Drill is a practised outage: for a share of logins a provider seems to fail,
 // inside our own client.
 type Drill struct {
-	ID            string // 26 lower-case letters and digits, sorts by time
+	ID            string // lower-case letters and digits that sort by time
 	Provider      string // provider instance id
 	Kind          string // what it seems to do; the vocabulary is the drill package's
 	Share         int64  // of logins, in thousandths: 1 to 1000
@@ -61,7 +61,8 @@ type Drills interface {
 	Drills(ctx context.Context, limit int) ([]Drill, error)
 
 	// CountDrill stores what one run of a node has counted in a drill so far.
-	// Counts only grow: a lower one than the stored changes nothing.
+	// Counts only grow: a lower one than the stored changes nothing. Their names
+	// have 1 to 64 bytes, and are at most 64.
 	// ErrNotFound: no such drill.
 	CountDrill(ctx context.Context, id, node string, counts map[string]int64) error
 

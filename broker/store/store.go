@@ -38,7 +38,7 @@ const (
 	MaxOperator  = 64      // of an operator's name; not empty
 	MaxReason    = 255     // of what an operator gives as the reason
 	MaxNode      = 160     // of what names one run of a node
-	MaxWord      = 32      // of a drill's kind, of what ended it and of what is counted; not empty
+	MaxWord      = 32      // of a drill's kind and of what ended it; not empty
 	MaxDocument  = 8 << 10 // of a pinned document; not empty
 	MaxActivity  = 1000    // records of one batch
 	MaxSurviving = 64      // providers of one question about coverage

@@ -133,7 +133,7 @@ func (s *Store) CountDrill(ctx context.Context, id, node string, counts map[stri
 	}
 	names := make([]string, 0, len(counts))
 	for name, count := range counts {
-		c.filled("name", name, store.MaxWord)
+		c.filled("name", name, store.MaxID)
 		if count < 0 {
 			c.fail("count", "is negative")
 		}
