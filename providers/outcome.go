@@ -42,7 +42,7 @@ type Error struct {
 	Provider string // instance id
 	Step     Step
 	Outcome  Outcome
-	Code     string // the provider's own error code, cleaned; may be empty
+	Code     string // the provider's own error code, cleaned, or why there was no answer (fetch.Code); may be empty
 	Err      error  // what happened underneath, for the log; may be nil
 }
 

@@ -129,7 +129,7 @@ type Observation struct {
 	Provider string // instance id
 	Step     Step
 	Outcome  Outcome
-	Code     string        // the provider's own error code, letters, digits, '_' and '-', at most 40; may be empty
+	Code     string        // the provider's own error code, or why there was no answer (fetch.Code): letters, digits, '_' and '-', at most 40; may be empty
 	Took     time.Duration // zero for steps in the browser
 	Drill    bool          // the failure is our own drill's: it says nothing about the provider
 }

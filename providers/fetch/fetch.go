@@ -59,7 +59,10 @@ type Client struct {
 	allow     []netip.Prefix
 	allowHTTP bool
 	http      *http.Client
-	pools     []*http.Transport
+	patient   *http.Client
+	secure    *http.Transport
+	plain     *http.Transport // nil without AllowHTTP
+	shake     *tls.Config     // for connections that carry no request
 }
 
 // New returns a Client. It starts nothing.
@@ -77,20 +80,24 @@ func New(o Options) *Client {
 		o.UserAgent = "Bongsu"
 	}
 	door := &door{maxBody: o.MaxBody, userAgent: o.UserAgent, secure: o.transport(o.Allow)}
-	pools := []*http.Transport{door.secure}
 	if o.AllowHTTP {
 		door.plain = o.transport(loopback)
-		pools = append(pools, door.plain)
 	}
+	bounded := &http.Client{
+		Transport:     door,
+		Timeout:       o.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	patient := *bounded
+	patient.Timeout = 0
 	return &Client{
 		allow:     o.Allow,
 		allowHTTP: o.AllowHTTP,
-		pools:     pools,
-		http: &http.Client{
-			Transport:     door,
-			Timeout:       o.Timeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http:      bounded,
+		patient:   &patient,
+		secure:    door.secure,
+		plain:     door.plain,
+		shake:     o.tls(),
 	}
 }
 
@@ -100,10 +107,16 @@ func New(o Options) *Client {
 // [ErrForbiddenAddress]). Callers must not change it.
 func (c *Client) HTTP() *http.Client { return c.http }
 
+// Patient returns the client like [Client.HTTP], but without a deadline of its
+// own: the request's context must have one. What fails on the way says how far
+// it came ([Code]), which a client's own deadline would hide.
+func (c *Client) Patient() *http.Client { return c.patient }
+
 // Close closes the connections that are idle.
 func (c *Client) Close() {
-	for _, pool := range c.pools {
-		pool.CloseIdleConnections()
+	c.secure.CloseIdleConnections()
+	if c.plain != nil {
+		c.plain.CloseIdleConnections()
 	}
 }
 
@@ -111,7 +124,7 @@ func (o Options) transport(allow []netip.Prefix) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil, // a proxy would resolve names for us, out of reach of the address check
 		DialContext:            o.dialer(allow),
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+		TLSClientConfig:        o.tls(),
 		TLSHandshakeTimeout:    min(handshakeTimeout, o.Timeout),
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    min(idleConnsPerHost, o.MaxConnsPerHost),
@@ -120,6 +133,10 @@ func (o Options) transport(allow []netip.Prefix) *http.Transport {
 		DisableCompression:     true, // answers are small, and a compressed one could expand without bound
 		ForceAttemptHTTP2:      true,
 	}
+}
+
+func (o Options) tls() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}
 }
 
 func (o Options) dialer(allow []netip.Prefix) func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -178,15 +195,15 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		pool = d.plain
 	}
+	var p progress
+	r = r.WithContext(p.follow(r.Context())) // a transport leaves the request as it is
 	if r.Header.Get("User-Agent") == "" {
-		own := *r
-		own.Header = r.Header.Clone()
-		own.Header.Set("User-Agent", d.userAgent)
-		r = &own
+		r.Header = r.Header.Clone()
+		r.Header.Set("User-Agent", d.userAgent)
 	}
 	answer, err := pool.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return nil, p.failed(err)
 	}
 	if answer.ContentLength > d.maxBody {
 		_ = answer.Body.Close() // the answer is given up; there is nothing to learn from closing it

@@ -1,6 +1,7 @@
 package google
 
 import (
+	"encoding/base64"
 	"net/url"
 	"strings"
 
@@ -50,8 +51,33 @@ func New(o openid.Options) (*openid.Provider, error) {
 	o.PKCE = true
 	o.AuthMethod = oauth2.SecretPost
 	o.Algorithms = []string{"RS256"}
-	o.Quirks = openid.Quirks{Quirks: oauth2.Quirks{Authorize: authorize}}
+	o.Quirks = openid.Quirks{Quirks: oauth2.Quirks{Authorize: authorize, Page: page}}
 	return openid.New(o)
+}
+
+// page reads Google's error page, which is a redirect to a path of its own; the
+// reason stands in a parameter, wrapped in Base64.
+func page(p oauth2.Page) (providers.Outcome, string, bool) {
+	to, err := url.Parse(p.Location)
+	if err != nil || !strings.HasSuffix(to.Path, "/signin/oauth/error") {
+		return providers.Unknown, "", false
+	}
+	reason, err := base64.StdEncoding.DecodeString(padded(to.Query().Get("authError")))
+	if err != nil {
+		return providers.Unknown, "oauth_error", true
+	}
+	for _, code := range []string{"redirect_uri_mismatch", "invalid_client", "deleted_client", "disabled_client", "invalid_scope", "org_internal"} {
+		if strings.Contains(string(reason), code) {
+			return providers.Ours, code, true
+		}
+	}
+	return providers.Unknown, "oauth_error", true
+}
+
+// padded makes standard Base64 of either alphabet, with or without padding.
+func padded(text string) string {
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
+	return text + strings.Repeat("=", (4-len(text)%4)%4)
 }
 
 // authorize asks in the words that Google knows: the nearest to login is to

@@ -2,6 +2,7 @@ package kakao
 
 import (
 	"net/http"
+	"regexp"
 
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/oauth2"
@@ -59,5 +60,30 @@ func classify(a oauth2.Answer) (providers.Outcome, string, bool) {
 	}
 	code := a.Document.Raw("error_code")
 	outcome, ok := authCodes[code]
+	if !ok && a.Step == providers.StepToken {
+		code = a.Document.ID("code") // a front that all of Kakao's services share answers in the other form
+		outcome, ok = apiCodes[code]
+	}
 	return outcome, code, ok
+}
+
+// refused knows how kauth refuses a code that nobody gave.
+func refused(a oauth2.Answer) bool {
+	return a.Document.Raw("error") == "invalid_grant" && a.Document.Raw("error_code") == "KOE320"
+}
+
+var pageCode = regexp.MustCompile(`\bKOE[0-9]{3}\b`)
+
+// page reads the code that kauth's error pages show. A healthy answer is a
+// redirect to the account page and holds none.
+func page(p oauth2.Page) (providers.Outcome, string, bool) {
+	code := pageCode.FindString(p.Body)
+	if code == "" {
+		return providers.Unknown, "", false
+	}
+	outcome, known := authCodes[code]
+	if !known {
+		outcome = providers.Unknown
+	}
+	return outcome, code, true
 }

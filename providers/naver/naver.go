@@ -45,7 +45,7 @@ func New(o oauth2.Options) (*oauth2.Provider, error) {
 	o.Instance.Issuer = o.Endpoints.Authorize
 	o.Issuers = append(o.Issuers, login) // as its OpenID Connect family calls itself, should it ever be told
 	o.AuthMethod = oauth2.SecretPost
-	o.Quirks = oauth2.Quirks{Authorize: authorize, Redeem: redeem, Classify: classify}
+	o.Quirks = oauth2.Quirks{Authorize: authorize, Redeem: redeem, Classify: classify, Refused: refused}
 	return oauth2.New(o, identify)
 }
 
@@ -59,6 +59,13 @@ func authorize(leg providers.Leg, query url.Values) {
 
 // redeem repeats the state, which Naver wants to see again.
 func redeem(leg providers.Leg, form url.Values) { form.Set("state", leg.State) }
+
+// refused knows how Naver refuses a code that nobody gave. The code alone says
+// less than the text: a request of ours that is malformed has the same.
+func refused(a oauth2.Answer) bool {
+	return a.Document.Raw("error") == "invalid_request" &&
+		strings.Contains(strings.ToLower(a.Document.Raw("error_description")), "no valid data in session")
+}
 
 // What the profile's result codes mean.
 var resultCodes = map[string]providers.Outcome{

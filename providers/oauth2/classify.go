@@ -1,12 +1,8 @@
 package oauth2
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
+	"cmp"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"syscall"
 
@@ -22,9 +18,10 @@ type Answer struct {
 	Document Document // nil when the body is no JSON object
 }
 
-// Code returns the member "error", cleaned, whether it is a string or a number.
+// Code returns the member "error", or else "errcode", cleaned, whether it is a
+// string or a number.
 func (a Answer) Code() string {
-	return providers.CleanCode(a.Document.ID("error"))
+	return providers.CleanCode(cmp.Or(a.Document.ID("error"), a.Document.ID("errcode")))
 }
 
 // The error codes of RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1, OpenID Connect
@@ -69,10 +66,25 @@ var (
 	errQuota      = errors.New("the provider refuses more requests")
 	errNoDocument = errors.New("the answer is no JSON object")
 	errForeign    = errors.New("the answer is not understood")
+	errFiltered   = errors.New("the request was turned away with a page")
 )
 
+// filtered reports the statuses by which filters turn a request away for what
+// stands in it. 401 and 404 are not among them: an endpoint whose inside is
+// gone has been seen to answer so.
+func filtered(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge,
+		http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge:
+		return true
+	}
+	return false
+}
+
 // standard classifies an answer whose error code, if any, says nothing. A page
-// where a document belongs is not the endpoint speaking, whatever its status.
+// where a document belongs is not the endpoint speaking, whatever its status;
+// but one that a strange code can provoke, from a filter in front of the
+// endpoint, is no evidence against it.
 func (a Answer) standard() (providers.Outcome, error) {
 	switch {
 	case a.Status >= http.StatusInternalServerError:
@@ -83,6 +95,8 @@ func (a Answer) standard() (providers.Outcome, error) {
 		return providers.Unknown, errForeign
 	case a.Step == providers.StepUserinfo && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
 		return providers.Unknown, errForeign // RFC 6750 3 answers so, with an empty body
+	case a.Step == providers.StepToken && filtered(a.Status):
+		return providers.Unknown, errFiltered
 	default:
 		return providers.Down, errNoDocument
 	}
@@ -98,41 +112,40 @@ func OutcomeOf(err error) providers.Outcome {
 // holds nothing from outside. Connecting in vain is down even if it was a
 // timer that said so: only a provider that took the call can be slow.
 func onTheWay(err error) (providers.Outcome, string) {
-	var (
-		certificate *tls.CertificateVerificationError
-		authority   x509.UnknownAuthorityError
-		host        x509.HostnameError
-		invalid     x509.CertificateInvalidError
-		dial        *net.OpError
-		dns         *net.DNSError
-		timeout     net.Error
-		number      syscall.Errno
-	)
-	switch {
-	case errors.Is(err, context.Canceled):
+	switch fetch.Code(err) {
+	case "":
 		return providers.Unknown, "given up"
-	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
+	case fetch.CodeCertificate:
 		return providers.Trust, "the certificate does not verify"
-	case errors.Is(err, fetch.ErrForbiddenAddress):
+	case fetch.CodeForbidden:
 		return providers.Trust, "the endpoint leads to an address that is not open"
-	case errors.Is(err, fetch.ErrTooLarge):
+	case fetch.CodeTooLarge:
 		return providers.Down, "the answer is too large"
-	case errors.As(err, &dns):
+	case fetch.CodeDNS:
 		return providers.Down, "the name does not resolve"
-	case errors.As(err, &dial) && dial.Op == "dial":
-		if errors.As(err, &number) {
-			return providers.Down, "no connection: " + number.Error()
-		}
-		return providers.Down, "no connection"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case fetch.CodeConnect:
+		return providers.Down, "no connection" + number(err)
+	case fetch.CodeTLS:
+		return providers.Down, "no secure connection" + number(err)
+	case fetch.CodeTimeout:
 		return providers.Slow, "the deadline passed"
-	case errors.As(err, &number):
-		return providers.Down, "the connection broke: " + number.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return providers.Down, "the connection broke"
 	default:
-		return providers.Down, "the request failed"
+		return providers.Down, "the connection broke" + number(err)
 	}
+}
+
+// number names the reason that the operating system gave, if it did.
+func number(err error) string {
+	if reason, ok := errors.AsType[syscall.Errno](err); ok {
+		return ": " + reason.Error()
+	}
+	return ""
+}
+
+// Failed returns the error of a request that got no answer: classified, with
+// the code of package fetch, and without text from outside.
+func Failed(err error) *providers.Error {
+	return &providers.Error{Outcome: OutcomeOf(err), Code: fetch.Code(err), Err: Plain(err)}
 }
 
 // Plain returns err with a text that holds nothing from outside: what net/http

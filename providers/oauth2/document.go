@@ -25,14 +25,18 @@ func ParseDocument(body []byte) (Document, error) {
 	return d, nil
 }
 
-// failed reports whether the document says that it is an error: a member
-// "error" that is more than null, false, 0 or "".
+// failed reports whether the document says that it is an error, whatever its
+// status: a member "error" or "errcode" that is more than null, false, 0 or "",
+// or an "ok" that is false.
 func (d Document) failed() bool {
-	switch strings.TrimSpace(string(d["error"])) {
-	case "", "null", "false", "0", `""`:
-		return false
+	for _, name := range []string{"error", "errcode"} {
+		switch strings.TrimSpace(string(d[name])) {
+		case "", "null", "false", "0", `""`, `"0"`:
+		default:
+			return true
+		}
 	}
-	return true
+	return strings.TrimSpace(string(d["ok"])) == "false"
 }
 
 // Raw returns the string member name as it is, or "".

@@ -44,7 +44,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	f.Add(503, `<html>`)
 	w := fuzzWire(f)
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		err := w.judgeToken(status, []byte(body))
+		err := w.judgeToken(tokenAnswer(status, []byte(body)))
 		if err != nil {
 			wellMade(t, err)
 			return

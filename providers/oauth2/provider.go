@@ -16,7 +16,10 @@ type Provider struct {
 	identify func(Document) (providers.Identity, error)
 }
 
-var _ providers.Provider = (*Provider)(nil)
+var (
+	_ providers.Provider = (*Provider)(nil)
+	_ providers.Prober   = (*Provider)(nil)
+)
 
 // New returns a provider whose people are what identify reads from the answer
 // of the userinfo endpoint. Identify returns an error made by [Refuse] when the
@@ -73,4 +76,26 @@ func (p *Provider) Finish(ctx context.Context, leg providers.Leg, ret providers.
 	}
 	identity.Provider = p.wire.Instance().ID
 	return identity, nil
+}
+
+// Levels implements [providers.Prober]. There is no metadata to read.
+func (p *Provider) Levels() []providers.Level { return p.wire.Levels() }
+
+// Probe implements [providers.Prober].
+func (p *Provider) Probe(ctx context.Context, l providers.Level) providers.Probed {
+	at := p.wire.o.Endpoints
+	switch {
+	case l == providers.LevelReach:
+		return p.wire.ProbeReach(ctx, []Place{
+			{URL: at.Token, Step: providers.StepToken},
+			{URL: at.Authorize, Step: providers.StepAuthorize},
+			{URL: at.Userinfo, Step: providers.StepUserinfo},
+		})
+	case l == providers.LevelAuthorize && p.wire.o.Callback != "":
+		return p.wire.ProbeAuthorize(ctx, nil)
+	case l == providers.LevelToken && p.wire.o.Callback != "":
+		return p.wire.ProbeToken(ctx)
+	default:
+		return providers.Probed{Provider: p.Instance().ID, Level: l, Outcome: providers.Unknown}
+	}
 }

@@ -18,7 +18,7 @@ type Steps struct {
 // Observe runs one step of a leg, tells the leg's observer how it went and
 // returns nil or a complete [*providers.Error]. What do returns is classified:
 // an Error keeps its outcome, code and cause, anything else is a failure on
-// the way ([OutcomeOf]).
+// the way ([Failed]).
 func (s Steps) Observe(ctx context.Context, leg providers.Leg, step providers.Step, do func(context.Context) error) error {
 	seen := providers.Observation{Provider: s.Provider, Step: step, Outcome: providers.OK}
 	var failed *providers.Error
@@ -52,7 +52,8 @@ func (s Steps) failure(ctx context.Context, step providers.Step, err error) *pro
 	case errors.Is(ctx.Err(), context.Canceled):
 		failed.Outcome, failed.Err = providers.Unknown, context.Canceled // the browser gave up: nothing is learnt
 	default:
-		failed.Outcome, failed.Err = OutcomeOf(err), Plain(err)
+		way := Failed(err)
+		failed.Outcome, failed.Code, failed.Err = way.Outcome, way.Code, way.Err
 	}
 	return &failed
 }

@@ -120,6 +120,9 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	own := *r // a transport leaves the request as it is
 	own.Header = r.Header.Clone()
 	own.Header.Set("Accept", "application/json")
+	if r.Context().Value(hearingKey{}) != nil {
+		own.Header.Set("User-Agent", Agent(j.wire.o.Callback))
+	}
 	answer, err := j.next.RoundTrip(&own)
 	if err != nil {
 		return nil, err
@@ -128,7 +131,9 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := errors.Join(err, answer.Body.Close()); err != nil {
 		return nil, err
 	}
-	if err := j.wire.judgeToken(answer.StatusCode, body); err != nil {
+	a := tokenAnswer(answer.StatusCode, body)
+	listen(r, a, answer.Header)
+	if err := j.wire.judgeToken(a); err != nil {
 		return nil, err
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(body))
@@ -136,13 +141,17 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func (w *Wire) judgeToken(status int, body []byte) error {
+func tokenAnswer(status int, body []byte) Answer {
 	d, err := ParseDocument(body)
 	if err != nil {
 		d = nil
 	}
-	if status >= 200 && status <= 299 && d.Text("access_token", maxToken) != "" && !d.failed() {
+	return Answer{Step: providers.StepToken, Status: status, Document: d}
+}
+
+func (w *Wire) judgeToken(a Answer) error {
+	if a.Status >= 200 && a.Status <= 299 && a.Document.Text("access_token", maxToken) != "" && !a.Document.failed() {
 		return nil
 	}
-	return w.judgeAnswer(Answer{Step: providers.StepToken, Status: status, Document: d})
+	return w.judgeAnswer(a)
 }

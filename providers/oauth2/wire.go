@@ -53,6 +53,14 @@ type Quirks struct {
 	// Classify is asked first what an answer that is an error means, and which
 	// error code it carries. It says false to leave it to the standard.
 	Classify func(a Answer) (outcome providers.Outcome, code string, ok bool)
+
+	// Refused reports whether an answer of the token endpoint is how a healthy
+	// provider refuses a code that nobody gave. Nil wants invalid_grant.
+	Refused func(a Answer) bool
+
+	// Page is asked first what the authorization endpoint shows to a probe. It
+	// says false to leave it to what is common.
+	Page func(p Page) (outcome providers.Outcome, code string, ok bool)
 }
 
 // Options say how one provider is spoken to.
@@ -153,16 +161,15 @@ func NewWire(o Options) (*Wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("provider %q: authorization endpoint does not parse", o.Instance.ID)
 	}
-	profile := *o.Fetch.HTTP()
-	profile.Timeout = 0 // Observe bounds each step by the provider's own timeout
+	profile := o.Fetch.Patient() // Observe bounds each step by the provider's own timeout
 	w := &Wire{
 		o:         o,
 		steps:     Steps{Provider: o.Instance.ID, Timeout: o.Timeout, Now: o.Now},
 		authorize: *authorize,
 		query:     authorize.Query(),
-		profile:   &profile,
+		profile:   profile,
 	}
-	exchange := profile
+	exchange := *profile
 	exchange.Transport = judge{next: profile.Transport, wire: w}
 	w.exchange = &exchange
 	return w, nil

@@ -70,7 +70,8 @@ func TestReadKeys(t *testing.T) {
 				t.Fatalf("keySets: %v", err)
 			}
 			token := sign(map[string]any{"alg": "RS256", "kid": "good"}, map[string]any{"sub": "x"}, testKeys()[0])
-			if _, err := (&snapshot{keys: sets}).verify(t.Context(), "good", token); err != nil {
+			o := Options{Distrusted: func(string) bool { return false }}
+			if _, id, err := (&snapshot{keys: sets}).verify(t.Context(), "good", token, &o); err != nil || id != "good" {
 				t.Errorf("the good key is lost: %v", err)
 			}
 		})

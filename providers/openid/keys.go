@@ -3,16 +3,12 @@ package openid
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/bongsu/bongsu/providers"
-	"github.com/bongsu/bongsu/providers/fetch"
-	"github.com/bongsu/bongsu/providers/oauth2"
 )
 
 // How old keys may be, and how often they are fetched.
@@ -28,12 +24,11 @@ const (
 
 // keySet is the published keys of one provider. What go-oidc's own set leaves
 // open is decided here: keys age, an unknown key id buys at most one fetch a
-// minute, and all who wait share one fetch.
+// minute, all who wait share one fetch, and a key that is dropped while it signs
+// is missed for a while (see [grace]).
 type keySet struct {
-	url     string
-	client  *fetch.Client
-	timeout time.Duration
-	now     func() time.Time
+	o   *Options
+	url string
 
 	mu       sync.Mutex
 	snapshot *snapshot // the newest, maybe too old; nil before the first
@@ -41,34 +36,52 @@ type keySet struct {
 	missed   time.Time // when an unknown key id last bought a fetch
 	failed   time.Time // when a fetch last failed
 	failure  error     // of that fetch
+	signers  signers   // which keys were seen at work
 }
 
-// snapshot is the keys as published at one moment.
+// snapshot is the keys as published at one moment, and the one that is missed.
+// It is immutable.
 type snapshot struct {
 	keys map[string][]oidc.KeySet // by key id
 	at   time.Time
+	late *grace // nil when no key is missed
 }
 
 var errSignature = errors.New("no key verifies the signature")
 
 // has reports whether a token with kid can be tried: a token need not name its
 // key.
-func (s *snapshot) has(kid string) bool { return kid == "" || len(s.keys[kid]) > 0 }
+func (s *snapshot) has(kid string, now time.Time) bool {
+	return kid == "" || len(s.keys[kid]) > 0 || s.late.covers(kid, now)
+}
 
-// verify returns the payload of jwt if a key of that id verifies it; any key
-// may if the token names none.
-func (s *snapshot) verify(ctx context.Context, kid, jwt string) ([]byte, error) {
+// verify returns the payload of jwt and the id of the key that verifies it: one
+// of that id, or any if the token names none. Keys that are distrusted verify
+// nothing.
+func (s *snapshot) verify(ctx context.Context, kid, jwt string, o *Options) (payload []byte, id string, err error) {
 	for id, keys := range s.keys {
-		if kid != "" && id != kid {
-			continue
-		}
-		for _, key := range keys {
-			if payload, err := key.VerifySignature(ctx, jwt); err == nil {
-				return payload, nil
-			}
+		if payload := verify(ctx, id, kid, keys, jwt, o); payload != nil {
+			return payload, id, nil
 		}
 	}
-	return nil, errSignature
+	if s.late != nil && s.late.covers(s.late.kid, o.Now()) {
+		if payload := verify(ctx, s.late.kid, kid, s.late.keys, jwt, o); payload != nil {
+			return payload, s.late.kid, nil
+		}
+	}
+	return nil, "", errSignature
+}
+
+func verify(ctx context.Context, id, wanted string, keys []oidc.KeySet, jwt string, o *Options) []byte {
+	if wanted != "" && id != wanted || o.Distrusted(id) {
+		return nil
+	}
+	for _, key := range keys {
+		if payload, err := key.VerifySignature(ctx, jwt); err == nil {
+			return payload
+		}
+	}
+	return nil
 }
 
 type flight struct {
@@ -77,9 +90,7 @@ type flight struct {
 	err      error
 }
 
-func newKeySet(url string, client *fetch.Client, timeout time.Duration, now func() time.Time) *keySet {
-	return &keySet{url: url, client: client, timeout: timeout, now: now}
-}
+func newKeySet(url string, o *Options) *keySet { return &keySet{o: o, url: url} }
 
 // look returns keys that are young enough and, if that can be had within the
 // budget, include kid; otherwise the fetch to wait for. Keys that turned out
@@ -87,10 +98,10 @@ func newKeySet(url string, client *fetch.Client, timeout time.Duration, now func
 func (k *keySet) look(kid string, spent *snapshot) (*snapshot, *flight) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.now()
+	now := k.o.Now()
 	young := k.snapshot != nil && now.Sub(k.snapshot.at) < KeyLife
 	switch {
-	case young && k.snapshot != spent && k.snapshot.has(kid):
+	case young && k.snapshot != spent && k.snapshot.has(kid, now):
 		return k.snapshot, nil
 	case k.flight != nil:
 		return nil, k.flight
@@ -129,13 +140,16 @@ func (k *keySet) take() *flight {
 	f := &flight{done: make(chan struct{})}
 	k.flight = f
 	go func() {
-		f.snapshot, f.err = k.fetch()
+		ctx, cancel := context.WithTimeout(context.Background(), k.o.Timeout)
+		found, _, err := k.fetch(ctx, "")
+		cancel()
 		k.mu.Lock()
 		k.flight = nil
-		if f.err == nil {
-			k.snapshot, k.failure = f.snapshot, nil
+		if err == nil {
+			f.snapshot = k.install(found)
 		} else {
-			k.failed, k.failure = k.now(), f.err
+			f.err = err
+			k.failed, k.failure = k.o.Now(), err
 		}
 		k.mu.Unlock()
 		close(f.done)
@@ -148,7 +162,7 @@ func (k *keySet) refresh(ctx context.Context) error {
 	k.mu.Lock()
 	f := k.flight
 	if f == nil {
-		if k.snapshot != nil && k.now().Sub(k.snapshot.at) < keyRefresh {
+		if k.snapshot != nil && k.o.Now().Sub(k.snapshot.at) < keyRefresh {
 			k.mu.Unlock()
 			return nil
 		}
@@ -159,36 +173,43 @@ func (k *keySet) refresh(ctx context.Context) error {
 	return err
 }
 
-func (k *keySet) fetch() (*snapshot, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), k.timeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
+// install makes found what is believed, unless what is there is newer, and
+// returns what is believed then. The caller holds mu.
+func (k *keySet) install(found *snapshot) *snapshot {
+	if k.snapshot != nil && found.at.Before(k.snapshot.at) {
+		return k.snapshot
+	}
+	k.failure = nil
+	found.late = k.signers.dropped(k.snapshot, found, k.o)
+	k.snapshot = found
+	return found
+}
+
+// probe fetches the keys for their own sake. It takes nothing from the budgets
+// of logins: a failure is not remembered, and what is found serves them.
+func (k *keySet) probe(ctx context.Context, agent string) (*snapshot, heard, error) {
+	found, how, err := k.fetch(ctx, agent)
 	if err != nil {
-		return nil, oauth2.Refuse(providers.Ours, "the key endpoint does not parse")
+		return nil, how, err
 	}
-	r.Header.Set("Accept", "application/json")
-	at := k.now()
-	answer, err := k.client.HTTP().Do(r)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.install(found), how, nil
+}
+
+func (k *keySet) fetch(ctx context.Context, agent string) (*snapshot, heard, error) {
+	at := k.o.Now()
+	body, how, err := get(ctx, k.o.Fetch, k.url, agent, at)
 	if err != nil {
-		return nil, &providers.Error{Outcome: oauth2.OutcomeOf(err), Err: oauth2.Plain(err)}
-	}
-	body, err := io.ReadAll(answer.Body)
-	if err := errors.Join(err, answer.Body.Close()); err != nil {
-		return nil, &providers.Error{Outcome: oauth2.OutcomeOf(err), Err: oauth2.Plain(err)}
-	}
-	switch {
-	case answer.StatusCode == http.StatusTooManyRequests:
-		return nil, oauth2.Refuse(providers.Ours, "the provider refuses more requests for its keys")
-	case answer.StatusCode != http.StatusOK:
-		return nil, oauth2.Refuse(providers.Down, "the key endpoint answers with an error")
+		return nil, how, err
 	}
 	kept, err := readKeys(body)
 	if err != nil {
-		return nil, &providers.Error{Outcome: providers.Down, Err: err}
+		return nil, how, &providers.Error{Outcome: providers.Down, Code: "keys", Err: err}
 	}
 	sets, err := keySets(k.url, kept)
 	if err != nil {
-		return nil, &providers.Error{Outcome: providers.Down, Err: err}
+		return nil, how, &providers.Error{Outcome: providers.Down, Code: "keys", Err: err}
 	}
-	return &snapshot{keys: sets, at: at}, nil
+	return &snapshot{keys: sets, at: at}, how, nil
 }

@@ -2,12 +2,11 @@ package openid
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-
-	"github.com/coreos/go-oidc/v3/oidc"
+	"strings"
 
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/oauth2"
@@ -21,54 +20,45 @@ type metadata struct {
 }
 
 // published is what we read of a discovery document (OpenID Connect Discovery
-// 3, RFC 9207 3), besides what go-oidc reads.
+// 3, RFC 9207 3).
 type published struct {
+	Issuer      string   `json:"issuer"`
+	Authorize   string   `json:"authorization_endpoint"`
+	Token       string   `json:"token_endpoint"`
+	Userinfo    string   `json:"userinfo_endpoint"`
 	Keys        string   `json:"jwks_uri"`
 	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	Algorithms  []string `json:"id_token_signing_alg_values_supported"`
 	ResponseIss bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
-var errMoved = errors.New("the metadata names another host than before")
+const wellKnown = "/.well-known/openid-configuration"
 
-// discover reads the provider's metadata. Old is what was good until now.
-func (p *Provider) discover(ctx context.Context, old *metadata) (*metadata, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
-	defer cancel()
-	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.o.Fetch.HTTP()), p.o.Instance.Issuer)
+var errIssuer = errors.New("the metadata names another issuer")
+
+// read asks for the provider's metadata, in the name of agent if that is not
+// empty. What it returns is about our issuer and leads nowhere that is closed.
+func (p *Provider) read(ctx context.Context, agent string) (published, heard, error) {
+	at := strings.TrimSuffix(p.o.Instance.Issuer, "/") + wellKnown
+	body, how, err := get(ctx, p.o.Fetch, at, agent, p.o.Now())
 	if err != nil {
-		return nil, discoveryError(err)
+		return published{}, how, err
 	}
-	var extra published
-	if err := found.Claims(&extra); err != nil {
-		return nil, oauth2.Refuse(providers.Down, "the metadata cannot be read")
+	var d published
+	if err := json.Unmarshal(body, &d); err != nil {
+		return published{}, how, oauth2.Refuse(providers.Down, "the metadata cannot be read")
 	}
-	at := p.o.Endpoints.Or(Endpoints{
-		Authorize: found.Endpoint().AuthURL,
-		Token:     found.Endpoint().TokenURL,
-		Keys:      extra.Keys,
-		Userinfo:  found.UserInfoEndpoint(),
-	})
-	if err := p.check(at); err != nil {
-		return nil, &providers.Error{Outcome: providers.Trust, Err: err}
+	if d.Issuer != p.o.Instance.Issuer {
+		return published{}, how, &providers.Error{Outcome: providers.Trust, Code: "issuer", Err: errIssuer}
 	}
-	if old != nil && !at.sameHosts(old.at) {
-		return nil, &providers.Error{Outcome: providers.Trust, Err: errMoved}
+	if err := p.check(p.o.Endpoints.Or(d.endpoints())); err != nil {
+		return published{}, how, &providers.Error{Outcome: providers.Trust, Code: "endpoint", Err: err}
 	}
-	return p.assemble(at, extra, old)
+	return d, how, nil
 }
 
-// discoveryError classifies what go-oidc says. Its texts quote the answer.
-func discoveryError(err error) error {
-	var mismatch *oidc.IssuerMismatchError
-	var onTheWay *url.Error
-	switch {
-	case errors.As(err, &mismatch):
-		return oauth2.Refuse(providers.Trust, "the metadata names another issuer")
-	case errors.As(err, &onTheWay):
-		return &providers.Error{Outcome: oauth2.OutcomeOf(err), Err: oauth2.Plain(err)}
-	default:
-		return oauth2.Refuse(providers.Down, "the metadata cannot be read")
-	}
+func (d published) endpoints() Endpoints {
+	return Endpoints{Authorize: d.Authorize, Token: d.Token, Keys: d.Keys, Userinfo: d.Userinfo}
 }
 
 func (p *Provider) check(at Endpoints) error {
@@ -91,28 +81,12 @@ func (p *Provider) check(at Endpoints) error {
 	return nil
 }
 
-// sameHosts reports whether every endpoint stands where it stood before. An
-// endpoint that appears or disappears has not moved.
-func (e Endpoints) sameHosts(old Endpoints) bool {
-	same := func(a, b string) bool { return a == "" || b == "" || origin(a) == origin(b) }
-	return same(e.Authorize, old.Authorize) && same(e.Token, old.Token) &&
-		same(e.Keys, old.Keys) && same(e.Userinfo, old.Userinfo)
-}
-
-func origin(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return raw
-	}
-	return u.Scheme + "://" + u.Host
-}
-
 // assemble makes metadata of checked endpoints. The key set lives on when its
 // address stays.
-func (p *Provider) assemble(at Endpoints, extra published, old *metadata) (*metadata, error) {
+func (p *Provider) assemble(at Endpoints, pin Pin, old *metadata) (*metadata, error) {
 	method := p.o.AuthMethod
 	if method == "" && !p.o.Endpoints.complete() {
-		method = preferred(extra.AuthMethods)
+		method = preferred(pin.AuthMethods)
 	}
 	wire, err := oauth2.NewWire(oauth2.Options{
 		Instance:     p.o.Instance,
@@ -123,7 +97,7 @@ func (p *Provider) assemble(at Endpoints, extra published, old *metadata) (*meta
 		Secret:       p.o.Secret,
 		AuthMethod:   method,
 		Issuers:      p.o.Issuers,
-		ResponseIss:  p.o.ResponseIss || extra.ResponseIss,
+		ResponseIss:  p.o.ResponseIss || pin.ResponseIss && !p.o.Endpoints.complete(),
 		Callback:     p.o.Callback,
 		Quirks:       p.o.Quirks.Quirks,
 		Fetch:        p.o.Fetch,
@@ -133,7 +107,7 @@ func (p *Provider) assemble(at Endpoints, extra published, old *metadata) (*meta
 	if err != nil {
 		return nil, err
 	}
-	keys := newKeySet(at.Keys, p.o.Fetch, p.o.Timeout, p.o.Now)
+	keys := newKeySet(at.Keys, &p.o)
 	if old != nil && old.at.Keys == at.Keys {
 		keys = old.keys
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -143,31 +144,53 @@ func TestDiscoveryThatLies(t *testing.T) {
 	}
 }
 
+// A document alone moves nothing: neither to another host nor to another path.
 func TestMetadataThatMoves(t *testing.T) {
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(elsewhere.Close)
-	o := newOP(t)
-	p := o.provider(t, discovered)
-	if err := p.Discover(t.Context()); err != nil {
-		t.Fatalf("Discover: %v", err)
-	}
-	o.set(func() { o.metadata["token_endpoint"] = elsewhere.URL + "/token" })
-	if err := p.Discover(t.Context()); !errors.Is(err, providers.ErrUntrusted) || !errors.Is(err, errMoved) {
-		t.Errorf("another host: %v", err)
-	}
-	if _, err := finish(t, p); err != nil {
-		t.Errorf("the last good token endpoint is gone: %v", err)
-	}
-
-	o.set(func() {
-		delete(o.metadata, "token_endpoint")
-		o.metadata["authorization_endpoint"] = o.URL + "/v2/authorize"
-	})
-	if err := p.Discover(t.Context()); err != nil {
-		t.Errorf("another path: %v", err)
-	}
-	if target, err := p.Begin(t.Context(), testLeg()); err != nil || !strings.HasPrefix(target, o.URL+"/v2/authorize?") {
-		t.Errorf("Begin = %q, %v", target, err)
+	for _, tt := range []struct {
+		name   string
+		change map[string]any
+	}{
+		{"a token endpoint at another host", map[string]any{"token_endpoint": elsewhere.URL + "/token"}},
+		{"a login page at another path", map[string]any{"authorization_endpoint": "/v2/authorize"}},
+		{"keys at another path", map[string]any{"jwks_uri": "/v2/jwks"}},
+		{"another userinfo endpoint", map[string]any{"userinfo_endpoint": "/v2/userinfo"}},
+		{"algorithms that we do not accept", map[string]any{"id_token_signing_alg_values_supported": []string{"HS256"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOP(t)
+			o.metadata["id_token_signing_alg_values_supported"] = []string{"RS256"}
+			p := o.provider(t, discovered)
+			if err := p.Discover(t.Context()); err != nil {
+				t.Fatalf("Discover: %v", err)
+			}
+			good := maps.Clone(o.metadata)
+			o.set(func() {
+				for name, value := range tt.change {
+					if path, ok := value.(string); ok && strings.HasPrefix(path, "/") {
+						value = o.URL + path
+					}
+					o.metadata[name] = value
+				}
+			})
+			if err := p.Discover(t.Context()); !errors.Is(err, providers.ErrUntrusted) || !errors.Is(err, errMoved) {
+				t.Errorf("Discover: %v", err)
+			}
+			if _, waiting := p.Pending(); !waiting {
+				t.Error("nothing waits for the operator")
+			}
+			if _, err := finish(t, p); err != nil {
+				t.Errorf("the last good endpoints are gone: %v", err)
+			}
+			o.set(func() { o.metadata = good })
+			if err := p.Discover(t.Context()); err != nil {
+				t.Errorf("as it was: %v", err)
+			}
+			if _, waiting := p.Pending(); waiting {
+				t.Error("something waits although nothing changed")
+			}
+		})
 	}
 }
 

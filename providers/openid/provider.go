@@ -24,12 +24,16 @@ type Provider struct {
 	steps oauth2.Steps
 	known atomic.Pointer[metadata] // nil until discovered
 
-	mu     sync.Mutex // one discovery at a time
-	tried  time.Time  // when discovery last failed
-	failed error
+	mu      sync.Mutex // one discovery at a time
+	trusted trusted
+	tried   time.Time // when discovery last failed
+	failed  error
 }
 
-var _ providers.Provider = (*Provider)(nil)
+var (
+	_ providers.Provider = (*Provider)(nil)
+	_ providers.Prober   = (*Provider)(nil)
+)
 
 // New returns a provider. It makes no request: where endpoints are not
 // configured they are discovered by [Provider.Run] or at first need. The error
@@ -43,7 +47,7 @@ func New(o Options) (*Provider, error) {
 	// Whatever else is wrong with the options shows when a wire is made of them;
 	// the issuer stands in for the endpoints that are not known yet.
 	at := o.Endpoints.Or(Endpoints{Authorize: o.Instance.Issuer, Token: o.Instance.Issuer, Keys: o.Instance.Issuer})
-	first, err := p.assemble(at, published{}, nil)
+	first, err := p.assemble(at, Pin{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +61,8 @@ func New(o Options) (*Provider, error) {
 func (p *Provider) Instance() providers.Instance { return p.o.Instance }
 
 // Begin implements [providers.Provider]. It tells the leg's observer about
-// [providers.StepAuthorize]. Only a provider that was never discovered is asked
-// now, for as long as its timeout; the error then wraps
+// [providers.StepAuthorize]. Only a provider that was never discovered and is
+// not pinned is asked now, for as long as its timeout; the error then wraps
 // [providers.ErrUnavailable], or [providers.ErrUntrusted] if what it says about
 // itself does not hold.
 func (p *Provider) Begin(ctx context.Context, leg providers.Leg) (string, error) {

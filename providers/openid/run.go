@@ -13,6 +13,7 @@ import (
 // How often the background looks.
 const (
 	metadataRefresh = time.Hour
+	pinRefresh      = time.Minute // whether an operator adopted something at another node
 	retryFirst      = 5 * time.Second
 	retryLast       = 5 * time.Minute
 	keyCheck        = 30 * time.Second
@@ -23,6 +24,7 @@ const (
 // either. It returns when ctx ends.
 func (p *Provider) Run(ctx context.Context) {
 	var due time.Time // when to discover next
+	var pins time.Time
 	wait := retryFirst
 	for ctx.Err() == nil {
 		now := p.o.Now()
@@ -32,6 +34,12 @@ func (p *Provider) Run(ctx context.Context) {
 				due, wait = now.Add(wait), min(2*wait, retryLast)
 			} else {
 				due, wait = now.Add(metadataRefresh), retryFirst
+			}
+		}
+		if !now.Before(pins) {
+			pins = now.Add(pinRefresh)
+			if err := p.reconsider(ctx); err != nil {
+				p.warn(ctx, "pinned metadata", err)
 			}
 		}
 		if m := p.known.Load(); m != nil {
@@ -75,11 +83,23 @@ func (p *Provider) warn(ctx context.Context, what string, err error) {
 		slog.String("error", err.Error()))
 }
 
-// Discover reads the provider's metadata now and adopts it if it holds. It
-// refuses, and keeps what was good before, when the document names another
-// issuer or an endpoint that may not be connected to, or when an endpoint moved
-// to another host: a restart adopts that, a document alone does not. Errors
-// wrap [providers.ErrUnavailable] or [providers.ErrUntrusted].
+// reconsider looks for the pin in the store, as it is there now.
+func (p *Provider) reconsider(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.recall(ctx); err != nil {
+		return nil //nolint:nilerr // it was said already
+	}
+	return p.reread(ctx)
+}
+
+// Discover reads the provider's metadata now. The first that holds is pinned and
+// used. It refuses, and keeps what was good before, when the document names
+// another issuer or an endpoint that may not be connected to, or when it leads
+// elsewhere than the pin: an operator adopts that ([Provider.Adopt]), a document
+// alone does not. Errors wrap [providers.ErrUnavailable],
+// [providers.ErrUntrusted] or, when the store cannot say what is pinned,
+// [providers.ErrUnknown].
 func (p *Provider) Discover(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,25 +107,37 @@ func (p *Provider) Discover(ctx context.Context) error {
 }
 
 func (p *Provider) discoverLocked(ctx context.Context) error {
-	found, err := p.discover(ctx, p.known.Load())
-	if err != nil {
-		if failed := (*providers.Error)(nil); errors.As(err, &failed) {
-			whole := *failed
-			whole.Provider, whole.Step = p.o.Instance.ID, providers.StepAuthorize
-			err = &whole
-		}
-		if ctx.Err() == nil {
-			p.tried, p.failed = p.o.Now(), err
-		}
-		return err
+	err := p.discover(ctx)
+	if err == nil {
+		p.failed = nil
+		return nil
 	}
-	p.failed = nil
-	p.known.Store(found)
-	return nil
+	if failed := (*providers.Error)(nil); errors.As(err, &failed) {
+		whole := *failed
+		whole.Provider, whole.Step = p.o.Instance.ID, providers.StepAuthorize
+		err = &whole
+	}
+	if ctx.Err() == nil {
+		p.tried, p.failed = p.o.Now(), err
+	}
+	return err
 }
 
-// metadata returns what is known of the provider, and asks it if that is
-// nothing.
+func (p *Provider) discover(ctx context.Context) error {
+	if err := p.recall(ctx); err != nil {
+		return err
+	}
+	bound, cancel := context.WithTimeout(ctx, p.o.Timeout)
+	defer cancel()
+	d, _, err := p.read(bound, "")
+	if err != nil {
+		return err
+	}
+	return p.take(ctx, d)
+}
+
+// metadata returns what is known of the provider, by this process or by its
+// pin, and asks it if that is nothing.
 func (p *Provider) metadata(ctx context.Context) (*metadata, error) {
 	if m := p.known.Load(); m != nil {
 		return m, nil
@@ -117,6 +149,13 @@ func (p *Provider) metadata(ctx context.Context) (*metadata, error) {
 	}
 	if p.failed != nil && p.o.Now().Sub(p.tried) < discoveryFailure {
 		return nil, p.failed
+	}
+	if err := p.recall(ctx); err != nil {
+		p.tried, p.failed = p.o.Now(), err
+		return nil, err
+	}
+	if m := p.known.Load(); m != nil {
+		return m, nil // pinned: nobody is asked
 	}
 	if err := p.discoverLocked(ctx); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +24,12 @@ const (
 	maxHeader = 8 << 10
 )
 
+var errDistrusted = errors.New("the ID token is signed by a key that is distrusted")
+
 // proof is one attempt to verify a token with one set of keys.
 type proof struct {
 	payload []byte // nil when the signature does not hold
+	signer  string // the id of the key that holds it
 	token   *oidc.IDToken
 	err     error
 }
@@ -34,31 +38,33 @@ type proof struct {
 // that a refusal can be told apart: signature or claims.
 type capture struct {
 	keys    *snapshot
-	kid     string
+	kid     string // that the token names; empty if none
+	o       *Options
 	payload []byte
+	signer  string // the id of the key that verified
 }
 
 // VerifySignature implements [oidc.KeySet].
 func (c *capture) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
-	payload, err := c.keys.verify(ctx, c.kid, jwt)
+	payload, signer, err := c.keys.verify(ctx, c.kid, jwt, c.o)
 	if err != nil {
 		return nil, err
 	}
-	c.payload = payload
+	c.payload, c.signer = payload, signer
 	return payload, nil
 }
 
 // attempt checks signature, algorithm, audience and expiry. The issuer is
 // skipped here because it may be spelled in several ways; claimsError compares it.
 func (p *Provider) attempt(ctx context.Context, keys *snapshot, kid, raw string) proof {
-	signed := &capture{keys: keys, kid: kid}
+	signed := &capture{keys: keys, kid: kid, o: &p.o}
 	token, err := oidc.NewVerifier(p.o.Instance.Issuer, signed, &oidc.Config{
 		ClientID:             p.o.Instance.ClientID,
 		SupportedSigningAlgs: p.o.Algorithms,
 		SkipIssuerCheck:      true,
 		Now:                  p.o.Now,
 	}).Verify(ctx, raw)
-	return proof{payload: signed.payload, token: token, err: err}
+	return proof{payload: signed.payload, signer: signed.signer, token: token, err: err}
 }
 
 // prove verifies the ID token and returns its claims. Keys are fetched if need
@@ -91,6 +97,9 @@ func (p *Provider) prove(ctx context.Context, leg providers.Leg, m *metadata, ra
 		claims = read
 		return err
 	})
+	if err == nil {
+		m.keys.signed(ctx, found.signer)
+	}
 	return claims, err
 }
 
@@ -130,7 +139,11 @@ func (p *Provider) readHeader(raw string) (kid string, err error) {
 	if !slices.Contains(p.o.Algorithms, header.Raw("alg")) {
 		return "", oauth2.Refuse(providers.Trust, "the ID token's algorithm is not allowed")
 	}
-	return header.Raw("kid"), nil
+	kid = header.Raw("kid")
+	if kid != "" && p.o.Distrusted(kid) {
+		return "", &providers.Error{Outcome: providers.Trust, Code: "key_distrusted", Err: errDistrusted}
+	}
+	return kid, nil
 }
 
 // judge names what is wrong with a token, from the payload whose signature

@@ -25,7 +25,13 @@ type answered struct {
 func tokenAnswers() []answered {
 	rows := []answered{
 		{"a page with 200", fakeidp.Reply(200, htmlType, "<html>"+foreign+"</html>"), providers.Down},
-		{"a page with 400 and a token in it", fakeidp.Reply(400, htmlType, `<html>{"access_token":"`+foreign+`"}</html>`), providers.Down},
+		{"a page with 400 and a token in it", fakeidp.Reply(400, htmlType, `<html>{"access_token":"`+foreign+`"}</html>`), providers.Unknown},
+		{"a page with 403", fakeidp.Reply(403, htmlType, "<html>"+foreign), providers.Unknown},
+		{"a page with 401", fakeidp.Reply(401, htmlType, "<html>"+foreign), providers.Down},
+		{"a page with 404", fakeidp.Reply(404, htmlType, "<html>"+foreign), providers.Down},
+		{"not ok, and a token", fakeidp.Reply(200, jsonType, `{"ok":false,"error":"boom","access_token":"a"}`), providers.Unknown},
+		{"not ok, without a reason", fakeidp.Reply(200, jsonType, `{"ok":false,"access_token":"a"}`), providers.Unknown},
+		{"an errcode, and a token", fakeidp.Reply(200, jsonType, `{"errcode":40029,"errmsg":"`+foreign+`","access_token":"a"}`), providers.Unknown},
 		{"a page with 503", fakeidp.Reply(503, htmlType, "<html>"+foreign), providers.Down},
 		{"nothing with 200", fakeidp.Reply(200, jsonType, ""), providers.Down},
 		{"an array", fakeidp.Reply(200, jsonType, `["`+foreign+`"]`), providers.Down},
