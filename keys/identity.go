@@ -6,9 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bongsu/bongsu/keys/wrap"
 )
 
 // identity is this site's own: it signs what the site says about itself.
@@ -24,7 +27,7 @@ func (i *identity) public() ed25519.PublicKey {
 // openIdentity reads the identity of o's site, or makes it when the site has
 // none yet.
 func openIdentity(ctx context.Context, o *Options) (*identity, error) {
-	candidate, err := newIdentity(o)
+	candidate, err := newIdentity(o.Site, o.Wrap, o.Rand, o.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -32,29 +35,43 @@ func openIdentity(ctx context.Context, o *Options) (*identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read identity of site %s: %w", o.Site, err)
 	}
-	seed, err := o.Wrap.Unwrap(identityContext(stored), stored.Wrapped)
+	own, err := unwrapIdentity(stored, o.Site, o.Wrap)
 	if err != nil {
-		return nil, fmt.Errorf("identity of site %s: is this the site key it was made with? %w", o.Site, err)
+		return nil, err
 	}
-	defer clear(seed)
-	// The wrapping has bound the seed to this site and public key.
-	if len(seed) != ed25519.SeedSize || stored.Site != o.Site {
-		return nil, fmt.Errorf("identity of site %s: the stored record is damaged", o.Site)
-	}
-	own := &identity{site: o.Site, private: ed25519.NewKeyFromSeed(seed)}
-	if named, ok := o.SiteIdentities[o.Site]; ok && !slices.ContainsFunc(named, func(k ed25519.PublicKey) bool { return k.Equal(own.public()) }) {
+	if named, ok := o.SiteIdentities[o.Site]; ok && !names(named, own.public()) {
 		return nil, errors.New("keys: the configuration names another identity for this site than its stored one")
 	}
 	return own, nil
 }
 
-func newIdentity(o *Options) (IdentityRecord, error) {
-	public, private, err := ed25519.GenerateKey(o.Rand)
+// names reports whether public is among identities.
+func names(identities []ed25519.PublicKey, public ed25519.PublicKey) bool {
+	return slices.ContainsFunc(identities, func(k ed25519.PublicKey) bool { return k.Equal(public) })
+}
+
+// unwrapIdentity opens a stored identity of site.
+func unwrapIdentity(stored IdentityRecord, site string, w *wrap.Key) (*identity, error) {
+	seed, err := w.Unwrap(identityContext(stored), stored.Wrapped)
+	if err != nil {
+		return nil, fmt.Errorf("identity of site %s: is this the site key it was made with? %w", site, err)
+	}
+	defer clear(seed)
+	// The wrapping has bound the seed to this site and public key.
+	if len(seed) != ed25519.SeedSize || stored.Site != site {
+		return nil, fmt.Errorf("identity of site %s: the stored record is damaged", site)
+	}
+	return &identity{site: site, private: ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// newIdentity makes an identity that is not stored yet.
+func newIdentity(site string, w *wrap.Key, rand io.Reader, now func() time.Time) (IdentityRecord, error) {
+	public, private, err := ed25519.GenerateKey(rand)
 	if err != nil {
 		return IdentityRecord{}, fmt.Errorf("generate identity: %w", err)
 	}
-	record := IdentityRecord{Site: o.Site, Public: public, CreatedAt: o.Now().UTC().Truncate(time.Second)}
-	if record.Wrapped, err = o.Wrap.Wrap(identityContext(record), private.Seed()); err != nil {
+	record := IdentityRecord{Site: site, State: Active, Public: public, CreatedAt: now().UTC().Truncate(time.Second)}
+	if record.Wrapped, err = w.Wrap(identityContext(record), private.Seed()); err != nil {
 		return IdentityRecord{}, fmt.Errorf("wrap identity: %w", err)
 	}
 	return record, nil
@@ -91,13 +108,14 @@ func ParseIdentity(text string) (ed25519.PublicKey, error) {
 // sites are the identities whose manifests are believed.
 type sites map[string][]ed25519.PublicKey
 
-// trusted returns the identities of all sites, own included.
-func trusted(o *Options, own *identity) sites {
+// trusted returns the identities of all sites, own included: it is the store's,
+// and only who has the site key can have put it there.
+func trusted(named map[string][]ed25519.PublicKey, own *identity) sites {
 	all := sites{}
-	for site, public := range o.SiteIdentities {
+	for site, public := range named {
 		all[site] = slices.Clone(public)
 	}
-	if !slices.ContainsFunc(all[own.site], func(k ed25519.PublicKey) bool { return k.Equal(own.public()) }) {
+	if !names(all[own.site], own.public()) {
 		all[own.site] = append(all[own.site], own.public())
 	}
 	return all

@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -20,9 +21,10 @@ type entry struct {
 	record  Record // as the manifest says; as the store says when the manifest was not believed
 	refused error  // why the manifest was not believed
 
-	public *jose.JSONWebKey // nil when refused
-	signer *signer          // of our own keys that sign or may have to; nil: none, or broken
-	broken error            // why there is no signer although there should be one
+	public *jose.JSONWebKey  // nil when refused
+	by     ed25519.PublicKey // the identity that signed the manifest; nil when refused
+	signer *signer           // of our own keys that sign or may have to; nil: none, or broken
+	broken error             // why there is no signer although there should be one
 }
 
 // made reports whether the entry was made of r.
@@ -43,11 +45,11 @@ func (e *entry) held(withdrawn bool) held {
 // newEntry makes an entry of r. Signers that earlier, an entry of the same key,
 // has prepared already are taken over.
 func newEntry(r Record, from sites, o *Options, earlier *entry) *entry {
-	record, public, err := from.believe(r)
+	believed, err := from.believe(r)
 	if err != nil {
 		return &entry{record: r, refused: err}
 	}
-	e := &entry{record: record, public: public}
+	e := &entry{record: believed.record, public: believed.public, by: believed.by}
 	if r.Site != o.Site || (r.State != Staged && r.State != Published && r.State != Active) {
 		return e
 	}
@@ -55,7 +57,7 @@ func newEntry(r Record, from sites, o *Options, earlier *entry) *entry {
 		e.signer = earlier.signer
 		return e
 	}
-	e.signer, e.broken = openSigner(record, public, o.Wrap)
+	e.signer, e.broken = openSigner(believed.record, believed.public, o.Wrap)
 	return e
 }
 

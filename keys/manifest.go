@@ -61,76 +61,83 @@ func (i *identity) sign(r Record) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// believe returns r as its manifest says, with the public key in it. Only
-// Wrapped is taken from the record itself.
-func (s sites) believe(r Record) (Record, *jose.JSONWebKey, error) {
-	m, err := s.read(r)
+// belief is a record that its site's identity stands for.
+type belief struct {
+	record Record // as the manifest says; Wrapped alone is taken from the record itself
+	public *jose.JSONWebKey
+	by     ed25519.PublicKey // the identity that has signed it
+}
+
+// believe returns r as its manifest says.
+func (s sites) believe(r Record) (belief, error) {
+	m, by, err := s.read(r)
 	if err != nil {
-		return Record{}, nil, err
+		return belief{}, err
 	}
 	if m.Site != r.Site || m.KeyID != r.KeyID || m.Algorithm != r.Algorithm || m.Generation != r.Generation || m.State != r.State {
-		return Record{}, nil, fmt.Errorf("%w: it speaks of another key or state", errManifest)
+		return belief{}, fmt.Errorf("%w: it speaks of another key or state", errManifest)
 	}
 	var key jose.JSONWebKey
 	if err := key.UnmarshalJSON(m.Public); err != nil {
-		return Record{}, nil, fmt.Errorf("%w: its public key is damaged", errManifest)
+		return belief{}, fmt.Errorf("%w: its public key is damaged", errManifest)
 	}
 	if !key.Valid() || !key.IsPublic() || !m.Algorithm.fits(key.Key) {
-		return Record{}, nil, fmt.Errorf("%w: its key is not a public one of its algorithm", errManifest)
+		return belief{}, fmt.Errorf("%w: its key is not a public one of its algorithm", errManifest)
 	}
 	public, err := publicKey(m.Site, m.Algorithm, key.Key)
 	if err != nil {
-		return Record{}, nil, err
+		return belief{}, err
 	}
 	if public.KeyID != m.KeyID {
-		return Record{}, nil, fmt.Errorf("%w: its kid belongs to another key or site", errManifest)
+		return belief{}, fmt.Errorf("%w: its kid belongs to another key or site", errManifest)
 	}
 	body, err := public.MarshalJSON()
 	if err != nil {
-		return Record{}, nil, fmt.Errorf("encode public key: %w", err)
+		return belief{}, fmt.Errorf("encode public key: %w", err)
 	}
-	return Record{
+	return belief{public: public, by: by, record: Record{
 		KeyID: m.KeyID, Site: m.Site, Algorithm: m.Algorithm, Generation: m.Generation, State: m.State,
 		Public: body, Wrapped: r.Wrapped, Manifest: r.Manifest,
 		CreatedAt: date(m.Created), PublishedAt: date(m.Published), ActivatedAt: date(m.Activated),
 		RetiringAt: date(m.Retiring), RemovedAt: date(m.Removed),
-	}, public, nil
+	}}, nil
 }
 
-// read checks the signature of r's manifest with the identities of r's site.
-func (s sites) read(r Record) (manifest, error) {
+// read checks the signature of r's manifest with the identities of r's site,
+// and returns which of them has signed it.
+func (s sites) read(r Record) (manifest, ed25519.PublicKey, error) {
 	if len(r.Manifest) > maxManifest {
-		return manifest{}, fmt.Errorf("%w: it is too large", errManifest)
+		return manifest{}, nil, fmt.Errorf("%w: it is too large", errManifest)
 	}
 	identities := s[r.Site]
 	if len(identities) == 0 {
-		return manifest{}, fmt.Errorf("%w: its site is not one of ours", errManifest)
+		return manifest{}, nil, fmt.Errorf("%w: its site is not one of ours", errManifest)
 	}
 	signed, err := jose.ParseSignedCompact(string(r.Manifest), []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {
-		return manifest{}, fmt.Errorf("%w: it is damaged", errManifest)
+		return manifest{}, nil, fmt.Errorf("%w: it is damaged", errManifest)
 	}
 	if typ := signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]; typ != manifestType {
-		return manifest{}, fmt.Errorf("%w: it is something else", errManifest)
+		return manifest{}, nil, fmt.Errorf("%w: it is something else", errManifest)
 	}
-	payload, err := verifyAny(signed, identities)
+	payload, by, err := verifyAny(signed, identities)
 	if err != nil {
-		return manifest{}, err
+		return manifest{}, nil, err
 	}
 	var m manifest
 	if err := json.Unmarshal(payload, &m); err != nil {
-		return manifest{}, fmt.Errorf("%w: it is damaged", errManifest)
+		return manifest{}, nil, fmt.Errorf("%w: it is damaged", errManifest)
 	}
-	return m, nil
+	return m, by, nil
 }
 
-func verifyAny(signed *jose.JSONWebSignature, identities []ed25519.PublicKey) ([]byte, error) {
+func verifyAny(signed *jose.JSONWebSignature, identities []ed25519.PublicKey) ([]byte, ed25519.PublicKey, error) {
 	for _, public := range identities {
 		if payload, err := signed.Verify(public); err == nil {
-			return payload, nil
+			return payload, public, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no identity of its site has signed it", errManifest)
+	return nil, nil, fmt.Errorf("%w: no identity of its site has signed it", errManifest)
 }
 
 // publicKey returns key as it stands in the key set: bound to site by its kid,

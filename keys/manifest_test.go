@@ -84,7 +84,8 @@ func TestBelieve(t *testing.T) {
 			if r.Manifest, err = tt.by.sign(r); err != nil {
 				t.Fatalf("sign: %v", err)
 			}
-			got, _, err := all.believe(r)
+			believed, err := all.believe(r)
+			got := believed.record
 			if (err == nil) != tt.ok || (err != nil && !errors.Is(err, errManifest)) {
 				t.Fatalf("error %v, want one: %v", err, !tt.ok)
 			}
@@ -123,7 +124,7 @@ func TestBelieveOnlyManifests(t *testing.T) {
 			t.Fatalf("CompactSerialize: %v", err)
 		}
 		r.Manifest = []byte(text)
-		if _, _, err := (sites{"seoul": {own.public()}}).believe(r); (err == nil) != ok {
+		if _, err := (sites{"seoul": {own.public()}}).believe(r); (err == nil) != ok {
 			t.Errorf("typ %q: error %v, want one: %v", typ, err, !ok)
 		}
 	}
@@ -143,8 +144,8 @@ func FuzzManifest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := r
 		r.Manifest = data
-		if got, _, err := all.believe(r); err == nil && (got.KeyID != r.KeyID || string(got.Public) != string(r.Public)) {
-			t.Errorf("believed %+v, which nobody has signed", got)
+		if believed, err := all.believe(r); err == nil && (believed.record.KeyID != r.KeyID || string(believed.record.Public) != string(r.Public)) {
+			t.Errorf("believed %+v, which nobody has signed", believed.record)
 		}
 	})
 }

@@ -22,7 +22,7 @@ const (
 // site sign alike; who wrote the message must stand in it. The error means that
 // purpose or message is out of bounds.
 func (r *Ring) SignNews(purpose string, message []byte) ([]byte, error) {
-	own := r.own
+	own := r.standing.Load().own
 	if !fitsNews(purpose, message) {
 		return nil, fmt.Errorf("keys: %d bytes of news with the purpose %q are out of bounds", len(message), purpose)
 	}
@@ -40,7 +40,7 @@ func (r *Ring) VerifyNews(site, purpose string, message, signature []byte) bool 
 	if len(signature) != ed25519.SignatureSize || !fitsNews(purpose, message) {
 		return false
 	}
-	for _, public := range r.sites[site] {
+	for _, public := range r.standing.Load().sites[site] {
 		if ed25519.VerifyWithOptions(public, message, signature, newsOptions(site, purpose)) == nil {
 			return true
 		}

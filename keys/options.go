@@ -33,7 +33,9 @@ type Options struct {
 
 	// SiteIdentities are the identities of the other sites, more than one while
 	// a site changes its own; their keys join the key set. If this site is
-	// among them, its stored identity must be one of those named.
+	// among them, its stored identity must be one of those named. While the ring
+	// runs it follows its site to another one, named or not: [Rotation] has
+	// asked for that.
 	SiteIdentities map[string][]ed25519.PublicKey
 
 	// Withdrawn reports whether a negative fact has ended the key. It is asked

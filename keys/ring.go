@@ -24,12 +24,11 @@ type Document struct {
 // Ring signs and verifies. It is safe for concurrent use; signing, verifying
 // and the key set take no lock. Use [Open].
 type Ring struct {
-	options Options
-	own     *identity
-	sites   sites
-	gate    *reload.Gate
-	wake    chan struct{} // asks Run to look at once
-	current atomic.Pointer[snapshot]
+	options  Options
+	gate     *reload.Gate
+	wake     chan struct{} // asks Run to look at once
+	standing atomic.Pointer[standing]
+	current  atomic.Pointer[snapshot]
 
 	mu        sync.Mutex
 	entries   map[string]*entry    // by kid
@@ -38,6 +37,12 @@ type Ring struct {
 	asked     uint64               // numbers the reads of the store
 	installed uint64               // the youngest read in entries: an older one, finishing later, must not undo it
 	failing   bool                 // so that an outage is logged once
+}
+
+// standing is who this site is, and whom it believes. It is immutable.
+type standing struct {
+	own   *identity
+	sites sites
 }
 
 // snapshot is the ring at one moment. It is immutable.
@@ -60,9 +65,10 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 		return nil, err
 	}
 	r := &Ring{
-		options: o, own: own, sites: trusted(&o, own), wake: make(chan struct{}, 1),
+		options: o, wake: make(chan struct{}, 1),
 		entries: map[string]*entry{}, withdrawn: map[string]struct{}{}, retiring: map[string]time.Time{},
 	}
+	r.standing.Store(&standing{own: own, sites: trusted(o.SiteIdentities, own)})
 	r.gate = &reload.Gate{Load: r.load, Every: reloadEvery, Timeout: reloadTimeout, Now: o.Now}
 	r.rebuild()
 	if err := r.advance(ctx, func(s step) bool { return s.urgent }); err != nil {

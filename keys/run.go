@@ -44,7 +44,7 @@ func (r *Ring) Run(ctx context.Context) {
 func (r *Ring) tick(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	err := r.advance(bounded, func(step) bool { return true })
+	err := r.keep(bounded)
 	if ctx.Err() != nil {
 		return
 	}
@@ -58,6 +58,18 @@ func (r *Ring) tick(ctx context.Context) {
 	case changed:
 		r.options.Logger.InfoContext(ctx, "signing ring is kept again")
 	}
+}
+
+// keep does all that is due: first it learns which identity signs now, so that
+// what it signs then is signed by that one.
+func (r *Ring) keep(ctx context.Context) error {
+	if err := r.follow(ctx); err != nil {
+		return err
+	}
+	if err := r.advance(ctx, func(step) bool { return true }); err != nil {
+		return err
+	}
+	return r.resign(ctx)
 }
 
 // advance reads the ring and takes those planned steps that wanted selects,
@@ -113,7 +125,7 @@ func (r *Ring) take(ctx context.Context, steps []step) error {
 
 // create makes a key and stores it, unless another node was first.
 func (r *Ring) create(ctx context.Context, s step) error {
-	record, err := newRecord(&r.options, r.own, s, r.now())
+	record, err := newRecord(&r.options, r.standing.Load().own, s, r.now())
 	if err != nil {
 		return err
 	}
@@ -145,7 +157,7 @@ func (r *Ring) move(ctx context.Context, s step) error {
 	case Removed, Withdrawn:
 		record.RemovedAt = now
 	}
-	signed, err := r.own.sign(record)
+	signed, err := r.standing.Load().own.sign(record)
 	if err != nil {
 		return err
 	}
@@ -182,7 +194,7 @@ func (r *Ring) load(ctx context.Context) error {
 	}
 	// A store that has lost all our keys was wiped or is not the one we know:
 	// it is not believed, or every token we have signed would be void.
-	if r.holdsOwn() && !slices.ContainsFunc(records, func(rec Record) bool { return rec.Site == r.own.site }) {
+	if r.holdsOwn() && !slices.ContainsFunc(records, func(rec Record) bool { return rec.Site == r.options.Site }) {
 		return errors.New("keys: the store has lost the keys of this site")
 	}
 	r.install(records)
@@ -192,7 +204,7 @@ func (r *Ring) load(ctx context.Context) error {
 
 func (r *Ring) holdsOwn() bool {
 	for _, e := range r.entries {
-		if e.record.Site == r.own.site {
+		if e.record.Site == r.options.Site {
 			return true
 		}
 	}
@@ -203,11 +215,12 @@ func (r *Ring) holdsOwn() bool {
 func (r *Ring) install(records []Record) {
 	next := make(map[string]*entry, len(records))
 	retiring := map[string]time.Time{}
+	trust := r.standing.Load().sites
 	changed := len(records) != len(r.entries)
 	for _, record := range records {
 		e := r.entries[record.KeyID]
 		if e == nil || !e.made(record) {
-			e = newEntry(record, r.sites, &r.options, e)
+			e = newEntry(record, trust, &r.options, e)
 			r.complain(e)
 			changed = true
 		}

@@ -21,8 +21,8 @@ var (
 	// still being published.
 	ErrNoKey = errors.New("keys: no signing key")
 
-	// ErrConflict is what [Store.AdvanceSigningKey] returns when the record is
-	// not in the state the caller saw.
+	// ErrConflict is what the verbs of the stores return when a record is not
+	// in the state the caller saw.
 	ErrConflict = errors.New("keys: the key changed meanwhile")
 )
 
@@ -60,13 +60,17 @@ type Record struct {
 	RemovedAt   time.Time // or withdrawn
 }
 
-// IdentityRecord is a site's identity, an Ed25519 key that signs what the site
-// says about itself, as the store keeps it.
+// IdentityRecord is an identity of a site, an Ed25519 key that signs what the
+// site says about itself, as the store keeps it. A site has one that is Active
+// and, while it changes from one to another, at most one that is Staged and at
+// most one that is Retiring.
 type IdentityRecord struct {
-	Site      string            // unique
+	Site      string
+	State     State             // Staged, Active or Retiring
 	Public    ed25519.PublicKey // 32 bytes
 	Wrapped   []byte            // private key, wrapped by the site's key for this site and public key; at most 1 KiB
 	CreatedAt time.Time         // UTC, whole seconds
+	RetiredAt time.Time         // UTC, whole seconds; zero unless Retiring
 }
 
 // Store keeps the signing keys of all sites. Every error other than those
@@ -88,7 +92,37 @@ type Store interface {
 	// Removed and Withdrawn. ErrConflict: there is no such key in state from.
 	AdvanceSigningKey(ctx context.Context, keyID string, from, to State, at time.Time, manifest []byte) error
 
-	// EnsureSiteIdentity stores candidate unless its site has an identity, and
-	// returns what is stored. It never overwrites.
+	// ReplaceManifest replaces the manifest of the key, which stays in its
+	// state, from one to another. ErrConflict: there is no such key with the
+	// manifest from.
+	ReplaceManifest(ctx context.Context, keyID string, from, to []byte) error
+
+	// EnsureSiteIdentity stores candidate as the active identity of its site
+	// unless that has one, and returns the one that is stored. It never
+	// overwrites.
 	EnsureSiteIdentity(ctx context.Context, candidate IdentityRecord) (IdentityRecord, error)
+
+	// SiteIdentities returns the identities of site, in any order; a replica
+	// must not answer.
+	SiteIdentities(ctx context.Context, site string) ([]IdentityRecord, error)
+}
+
+// IdentityStore is what changing a site's identity takes. Each verb is atomic,
+// and saying it again once it is done is no error.
+type IdentityStore interface {
+	Store
+
+	// StageSiteIdentity stores candidate as the staged identity of its site
+	// unless that has one, and returns the one that is stored. ErrConflict: the
+	// site has no active identity, or one that is retiring.
+	StageSiteIdentity(ctx context.Context, candidate IdentityRecord) (IdentityRecord, error)
+
+	// UseSiteIdentity makes the staged identity with that public key the active
+	// one, and the active one retire at that time. ErrConflict: there is no
+	// such staged identity, or another is still retiring.
+	UseSiteIdentity(ctx context.Context, site string, public ed25519.PublicKey, at time.Time) error
+
+	// DropSiteIdentity deletes the retiring identity with that public key.
+	// ErrConflict: the identity is staged or active.
+	DropSiteIdentity(ctx context.Context, site string, public ed25519.PublicKey) error
 }

@@ -1,7 +1,9 @@
 package keystest
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"slices"
 	"sync"
 	"time"
@@ -16,15 +18,21 @@ type Store struct {
 	mu         sync.Mutex
 	hook       func(ctx context.Context, verb string) error
 	signing    map[string]keys.Record
-	identities map[string]keys.IdentityRecord
+	identities map[holder]keys.IdentityRecord
 	sealing    map[int64]seal.Record
 	calls      map[string]int
+}
+
+// holder is whose identity it is: of a site there is at most one in each state.
+type holder struct {
+	site  string
+	state keys.State
 }
 
 // NewStore returns an empty store.
 func NewStore() *Store {
 	return &Store{
-		signing: map[string]keys.Record{}, identities: map[string]keys.IdentityRecord{},
+		signing: map[string]keys.Record{}, identities: map[holder]keys.IdentityRecord{},
 		sealing: map[int64]seal.Record{}, calls: map[string]int{},
 	}
 }
@@ -128,16 +136,103 @@ func (s *Store) AdvanceSigningKey(ctx context.Context, keyID string, from, to ke
 	return nil
 }
 
+// ReplaceManifest implements [keys.Store].
+func (s *Store) ReplaceManifest(ctx context.Context, keyID string, from, to []byte) error {
+	if err := s.enter(ctx, "ReplaceManifest"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	r, ok := s.signing[keyID]
+	if !ok || !bytes.Equal(r.Manifest, from) {
+		return keys.ErrConflict
+	}
+	r.Manifest = slices.Clone(to)
+	s.signing[keyID] = r
+	return nil
+}
+
 // EnsureSiteIdentity implements [keys.Store].
 func (s *Store) EnsureSiteIdentity(ctx context.Context, candidate keys.IdentityRecord) (keys.IdentityRecord, error) {
 	if err := s.enter(ctx, "EnsureSiteIdentity"); err != nil {
 		return keys.IdentityRecord{}, err
 	}
 	defer s.mu.Unlock()
-	if _, ok := s.identities[candidate.Site]; !ok {
-		s.identities[candidate.Site] = cloneIdentity(candidate)
+	active := holder{candidate.Site, keys.Active}
+	if _, ok := s.identities[active]; !ok {
+		candidate.State = keys.Active
+		s.identities[active] = cloneIdentity(candidate)
 	}
-	return cloneIdentity(s.identities[candidate.Site]), nil
+	return cloneIdentity(s.identities[active]), nil
+}
+
+// SiteIdentities implements [keys.Store].
+func (s *Store) SiteIdentities(ctx context.Context, site string) ([]keys.IdentityRecord, error) {
+	if err := s.enter(ctx, "SiteIdentities"); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var all []keys.IdentityRecord
+	for h, r := range s.identities {
+		if h.site == site {
+			all = append(all, cloneIdentity(r))
+		}
+	}
+	return all, nil
+}
+
+// StageSiteIdentity implements [keys.IdentityStore].
+func (s *Store) StageSiteIdentity(ctx context.Context, candidate keys.IdentityRecord) (keys.IdentityRecord, error) {
+	if err := s.enter(ctx, "StageSiteIdentity"); err != nil {
+		return keys.IdentityRecord{}, err
+	}
+	defer s.mu.Unlock()
+	_, active := s.identities[holder{candidate.Site, keys.Active}]
+	_, retiring := s.identities[holder{candidate.Site, keys.Retiring}]
+	if !active || retiring {
+		return keys.IdentityRecord{}, keys.ErrConflict
+	}
+	staged := holder{candidate.Site, keys.Staged}
+	if _, ok := s.identities[staged]; !ok {
+		candidate.State = keys.Staged
+		s.identities[staged] = cloneIdentity(candidate)
+	}
+	return cloneIdentity(s.identities[staged]), nil
+}
+
+// UseSiteIdentity implements [keys.IdentityStore].
+func (s *Store) UseSiteIdentity(ctx context.Context, site string, public ed25519.PublicKey, at time.Time) error {
+	if err := s.enter(ctx, "UseSiteIdentity"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	before, next := s.identities[holder{site, keys.Active}], s.identities[holder{site, keys.Staged}]
+	if before.Public.Equal(public) {
+		return nil
+	}
+	if _, retiring := s.identities[holder{site, keys.Retiring}]; retiring || !next.Public.Equal(public) {
+		return keys.ErrConflict
+	}
+	before.State, before.RetiredAt, next.State = keys.Retiring, at, keys.Active
+	s.identities[holder{site, keys.Active}], s.identities[holder{site, keys.Retiring}] = next, before
+	delete(s.identities, holder{site, keys.Staged})
+	return nil
+}
+
+// DropSiteIdentity implements [keys.IdentityStore].
+func (s *Store) DropSiteIdentity(ctx context.Context, site string, public ed25519.PublicKey) error {
+	if err := s.enter(ctx, "DropSiteIdentity"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, state := range []keys.State{keys.Active, keys.Staged} {
+		if s.identities[holder{site, state}].Public.Equal(public) {
+			return keys.ErrConflict
+		}
+	}
+	if s.identities[holder{site, keys.Retiring}].Public.Equal(public) {
+		delete(s.identities, holder{site, keys.Retiring})
+	}
+	return nil
 }
 
 // SealingKeys implements [seal.Store].
@@ -224,6 +319,6 @@ func cloneSealing(r seal.Record) seal.Record {
 
 // Interface guards.
 var (
-	_ keys.Store = (*Store)(nil)
-	_ seal.Store = (*Store)(nil)
+	_ keys.IdentityStore = (*Store)(nil)
+	_ seal.Store         = (*Store)(nil)
 )

@@ -39,7 +39,7 @@ func do(t *testing.T, db *sql.DB, statement string) {
 }
 
 func TestSchema(t *testing.T) {
-	const latest = 2
+	const latest = 3
 	tests := []struct {
 		name    string
 		before  []string // what happened to a database of today

@@ -16,9 +16,7 @@ const (
 			manifest, created_at, published_at, activated_at, retiring_at, removed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (site, algorithm, generation) DO NOTHING`
-	insertIdentity query = `INSERT INTO site_identities (site, public, wrapped, created_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (site) DO NOTHING`
-	selectIdentity query = `SELECT public, wrapped, created_at FROM site_identities WHERE site = $1`
+	replaceManifest query = `UPDATE signing_keys SET manifest = $3 WHERE key_id = $1 AND manifest = $2`
 )
 
 // advance holds the statement for each state a key can move to.
@@ -121,29 +119,23 @@ func (s *Store) AdvanceSigningKey(ctx context.Context, keyID string, from, to ke
 	})
 }
 
-// EnsureSiteIdentity implements [keys.Store].
-func (s *Store) EnsureSiteIdentity(ctx context.Context, candidate keys.IdentityRecord) (keys.IdentityRecord, error) {
-	const verb = "ensure site identity"
+// ReplaceManifest implements [keys.Store]. When the outcome is not known it is an
+// error, and the next look at the keys tells.
+func (s *Store) ReplaceManifest(ctx context.Context, keyID string, from, to []byte) error {
+	const verb = "replace manifest"
 	var c check
-	c.filled("site", candidate.Site, maxName)
-	c.bytes("public key", candidate.Public, maxPublic)
-	c.bytes("wrapped key", candidate.Wrapped, maxWrapped)
+	c.filled("key id", keyID, maxKeyID)
+	c.bytes("manifest", from, maxManifest)
+	c.bytes("manifest", to, maxManifest)
 	if c.err != nil {
-		return keys.IdentityRecord{}, fact(verb, c.err)
+		return fact(verb, c.err)
 	}
-	args := []any{candidate.Site, bytes.Clone(candidate.Public), bytes.Clone(candidate.Wrapped), micros(candidate.CreatedAt)}
-	var public, wrapped []byte
-	var created int64
-	err := s.verb(ctx, verb, func(ctx context.Context) error {
-		if _, err := s.execute(ctx, again, insertIdentity, args...); err != nil {
-			return err
+	from, to = bytes.Clone(from), bytes.Clone(to)
+	return s.verb(ctx, verb, func(ctx context.Context) error {
+		wrote, err := s.execute(ctx, once, replaceManifest, keyID, from, to)
+		if err == nil && wrote == 0 {
+			return keys.ErrConflict
 		}
-		return s.writer.read(ctx, func(ctx context.Context, q session) error {
-			return q.row(ctx, selectIdentity, []any{candidate.Site}, &public, &wrapped, &created)
-		})
+		return err
 	})
-	if err != nil {
-		return keys.IdentityRecord{}, err
-	}
-	return keys.IdentityRecord{Site: candidate.Site, Public: public, Wrapped: wrapped, CreatedAt: timeOf(created)}, nil
 }

@@ -28,9 +28,9 @@ type Store struct {
 
 // Interface guards.
 var (
-	_ store.Store = (*Store)(nil)
-	_ keys.Store  = (*Store)(nil)
-	_ seal.Store  = (*Store)(nil)
+	_ store.Store        = (*Store)(nil)
+	_ keys.IdentityStore = (*Store)(nil)
+	_ seal.Store         = (*Store)(nil)
 )
 
 // Open connects to the database and brings its schema up to date. It refuses a

@@ -28,6 +28,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		t.Fatal(err)
 	}
 	free, signing, sealing := newKey(t), newSigningKey(t, "seoul", keys.ES256, 9), newSealingKey(t, 9)
+	next := newIdentity(t, "seoul")
 	return append([]verb{
 		{"AccountByIdentity", func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key); return err }},
 		{"Account", func(ctx context.Context) error { _, err := s.Account(ctx, a.ID, 0); return err }},
@@ -63,6 +64,15 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"EnsureSiteIdentity", func(ctx context.Context) error {
 			_, err := s.EnsureSiteIdentity(ctx, newIdentity(t, "seoul"))
 			return err
+		}},
+		{"ReplaceManifest", func(ctx context.Context) error {
+			return s.ReplaceManifest(ctx, signing.KeyID, []byte("m"), []byte("n"))
+		}},
+		{"SiteIdentities", func(ctx context.Context) error { _, err := s.SiteIdentities(ctx, "seoul"); return err }},
+		{"StageSiteIdentity", func(ctx context.Context) error { _, err := s.StageSiteIdentity(ctx, next); return err }},
+		{"UseSiteIdentity", func(ctx context.Context) error { return s.UseSiteIdentity(ctx, "seoul", next.Public, dawn) }},
+		{"DropSiteIdentity", func(ctx context.Context) error {
+			return s.DropSiteIdentity(ctx, "seoul", newIdentity(t, "seoul").Public)
 		}},
 		{"SealingKeys", func(ctx context.Context) error { _, err := s.SealingKeys(ctx); return err }},
 		{"InsertSealingKey", func(ctx context.Context) error { _, err := s.InsertSealingKey(ctx, sealing); return err }},

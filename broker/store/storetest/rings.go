@@ -3,7 +3,6 @@ package storetest
 import (
 	"bytes"
 	"cmp"
-	"crypto/ed25519"
 	"slices"
 	"testing"
 	"time"
@@ -100,24 +99,22 @@ func testSigningKeys(t *testing.T, o Options) {
 			wantIs(t, s.AdvanceSigningKey(t.Context(), newID(t), keys.Staged, keys.Published, dawn, []byte("m")), keys.ErrConflict)
 			wantSame(t, signingKeys(t, s), []keys.Record{r})
 		}},
-		{"the first identity of a site stays", func(t *testing.T, s Store) {
-			first := newIdentity(t, "seoul")
-			for _, candidate := range []keys.IdentityRecord{first, newIdentity(t, "seoul"), first} {
-				wantSame(t, must[keys.IdentityRecord](t)(s.EnsureSiteIdentity(t.Context(), candidate)), first)
+		{"a manifest is replaced only by who has seen it", func(t *testing.T, s Store) {
+			r := newSigningKey(t, "seoul", keys.ES256, 1)
+			insertKey(t, s, r, true)
+			next := randomBytes(t, 700)
+			wantIs(t, s.ReplaceManifest(t.Context(), r.KeyID, next, next), keys.ErrConflict)
+			wantIs(t, s.ReplaceManifest(t.Context(), newID(t), r.Manifest, next), keys.ErrConflict)
+			wantSame(t, signingKeys(t, s), []keys.Record{r})
+			if err := s.ReplaceManifest(t.Context(), r.KeyID, r.Manifest, next); err != nil {
+				t.Fatal(err)
 			}
-			other := newIdentity(t, "busan")
-			wantSame(t, must[keys.IdentityRecord](t)(s.EnsureSiteIdentity(t.Context(), other)), other)
+			r.Manifest = next
+			wantSame(t, signingKeys(t, s), []keys.Record{r})
 		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, o.New(t)) })
-	}
-}
-
-func newIdentity(t testing.TB, site string) keys.IdentityRecord {
-	t.Helper()
-	return keys.IdentityRecord{
-		Site: site, Public: ed25519.PublicKey(randomBytes(t, 32)), Wrapped: randomBytes(t, 60), CreatedAt: dawn,
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // Store is everything that is kept in one place.
 type Store interface {
 	store.Store
-	keys.Store
+	keys.IdentityStore
 	seal.Store
 }
 
@@ -57,6 +57,7 @@ func Run(t *testing.T, o Options) {
 		{"activity and coverage", testActivity},
 		{"secrets", testSecrets},
 		{"signing keys", testSigningKeys},
+		{"site identities", testIdentities},
 		{"sealing keys", testSealingKeys},
 		{"of racing calls exactly one wins", testRaces},
 		{"text is kept byte for byte", testText},
