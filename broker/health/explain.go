@@ -1,6 +1,7 @@
 package health
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/device"
@@ -115,4 +116,128 @@ type Canaries struct {
 	Asked   int       `json:"asked"`
 	At      time.Time `json:"at"`
 	Failing bool      `json:"failing"`
+}
+
+// Explain returns every number behind the verdict on a provider; false when the
+// board does not know it.
+func (b *Board) Explain(provider string) (Explanation, bool) {
+	w := b.byID[provider]
+	if w == nil {
+		return Explanation{}, false
+	}
+	now := b.o.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.polls(now)[w.index]
+	c := b.canaries
+	c.Failing = b.canariesFail(now)
+	return Explanation{
+		At: now, Site: b.o.Site, Node: b.o.Node, Domains: slices.Clone(w.info.Domains), Verdict: w.verdict,
+		Local: w.explain(now, &s.site), Gate: w.explainGate(now, &s.site), Global: b.explainGlobal(now, w, &s), Canaries: c,
+	}, true
+}
+
+func (w *watch) explain(now time.Time, peers *site) Local {
+	r := w.reading(peers)
+	calls, dues := w.windows()
+	l := Local{
+		State: w.found.state, Cause: w.found.cause, Step: w.found.step, Devices: w.found.devices.classes(),
+		Nodes: 1 + peers.nodes, Ours: w.ours.Load(), Suspects: w.suspect,
+		P95: calls.p95(), Started: w.demand,
+	}
+	for lane, step := range laneSteps {
+		s := Share{Step: step, Window: w.span(calls), Limit: callsLimit}
+		l.Calls = append(l.Calls, s.of(r.calls[lane], callsEnough))
+		for dev, class := range deviceClasses {
+			if s.Device = class; r.callsBy[lane][dev].failed > 0 {
+				l.Calls = append(l.Calls, s.of(r.callsBy[lane][dev], callsEnough))
+			}
+		}
+	}
+	for age, limit := range ageLimits {
+		s := Share{Step: providers.StepAuthorize, Age: limit, Window: w.span(dues), Usual: r.usual[age], Limit: r.usual[age] + lossMargin}
+		l.Returns = append(l.Returns, s.of(r.due[age], lossEnough))
+		for dev, class := range deviceClasses {
+			s.Device, s.Usual, s.Limit = class, r.usualBy[age][dev], r.usualBy[age][dev]+lossMargin
+			if r.dueBy[age][dev].n > 0 {
+				l.Returns = append(l.Returns, s.of(r.dueBy[age][dev], lossEnough))
+			}
+		}
+	}
+	for i := range w.probes.levels {
+		if p := &w.probes.levels[i]; !p.at.IsZero() {
+			l.Probes = append(l.Probes, Streak{
+				Level: levelNames[i], Outcome: p.last.Outcome, Code: p.last.Code, At: p.at, Took: p.last.Took,
+				Failed: p.failed.count, Good: p.good.count,
+			})
+		}
+	}
+	return l
+}
+
+// span is how long a window is.
+func (w *watch) span(s *sample) time.Duration {
+	if s == &w.window.short {
+		return shortWindow * time.Second
+	}
+	return longWindow * time.Second
+}
+
+func (s Share) of(counted share, enough int) Share {
+	s.N, s.Failed, s.Lower = counted.n, counted.failed, counted.lower(z999)
+	s.Enough = counted.n >= enough
+	s.Trips = counted.exceeds(s.Limit, enough, z999)
+	return s
+}
+
+func (w *watch) explainGate(now time.Time, peers *site) Gate {
+	g, t := &w.gate, w.tried(now, peers)
+	e := Gate{
+		Phase: phaseTexts[g.phase], Since: g.since, Until: g.until, Hold: g.length,
+		Relapse: g.relapse, Penalty: g.penalty, Damped: g.damped,
+	}
+	counted := t.calls
+	if g.fell.by == byReturns {
+		counted = t.due
+	}
+	e.Trials, e.Passed, e.Lower = counted.n, counted.n-counted.failed, counted.success()
+	return e
+}
+
+func (b *Board) explainGlobal(now time.Time, w *watch, s *stand) Global {
+	local := w.standing(s.site.settled).state
+	all := s.votes
+	if local != Unknown {
+		all = all.with(local)
+	}
+	g := Global{State: s.votes.global(local), Sites: all.others(), Down: all.down}
+	for i, site := range b.sites {
+		v := Vote{Site: site, State: s.polls[i].state()}
+		if i == 0 {
+			v.State = local
+		}
+		for _, h := range b.peers.sorted() {
+			if e := h.about[w.index]; h.site == site && e != nil && h.fresh(now) {
+				v.Nodes = append(v.Nodes, e.explain(h, w.index, now))
+			}
+		}
+		g.Votes = append(g.Votes, v)
+	}
+	return g
+}
+
+func (e *entry) explain(h *held, index int, now time.Time) NodeRecord {
+	n := NodeRecord{
+		Node: h.node, State: e.state, Step: wireSteps[e.step], Age: now.Sub(h.arrived),
+		Starts: e.due[1].n, Returned: e.due[1].n - e.due[1].failed,
+		Probes: int(e.probes), ProbesOK: int(e.probesOK), P95: unpackP95(e.p95),
+	}
+	for _, c := range e.calls {
+		n.Calls += c.n
+		n.Failed += c.failed
+	}
+	if !h.differs[index].IsZero() {
+		n.Differs = now.Sub(h.differs[index])
+	}
+	return n
 }

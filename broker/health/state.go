@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/device"
@@ -56,6 +57,7 @@ const (
 	CausePeers    Cause = "peers"    // other sites say it is down; our own probe has not answered yet
 	CausePartial  Cause = "partial"  // it fails for some devices, or one step fails that a login can do without
 	CauseSlow     Cause = "slow"     // it answers later than people wait
+	CauseOurs     Cause = "ours"     // it refuses our credentials or settings: page the operator; never told to others
 	CauseTrial    Cause = "trial"    // it was down; a small share of logins tries whether it is back
 	CauseRamp     Cause = "ramp"     // it is back; its share grows step by step
 	CauseFlapping Cause = "flapping" // it went down too often lately to be given all logins again
@@ -77,11 +79,24 @@ type Verdict struct {
 	// not it is enough for a verdict: probes should hurry.
 	Suspected bool `json:"suspected,omitempty"`
 
+	// Ours is set while the provider refuses our credentials, settings or quota:
+	// page the operator. It is never told to other sites.
+	Ours bool `json:"ours,omitempty"`
+
 	Step    providers.Step `json:"step,omitempty"`    // the worst step; empty when none fails
 	Devices []device.Class `json:"devices,omitempty"` // the devices it fails for, when not for all; read-only
 
 	Since   time.Time `json:"since"`   // when State became what it is
 	Checked time.Time `json:"checked"` // the latest local evidence of either kind; zero when there was none
+}
+
+// For returns the verdict for one device: where the provider fails for some
+// devices only, it is up for the others.
+func (v Verdict) For(class device.Class) Verdict {
+	if v.State == Degraded && v.Cause == CausePartial && len(v.Devices) > 0 && !slices.Contains(v.Devices, class) {
+		v.State, v.Cause, v.Weight, v.Step, v.Devices = Up, CauseNone, 1, "", nil
+	}
+	return v
 }
 
 // Transition is a change of a provider's state at this site.
