@@ -62,7 +62,7 @@ func (c *call) authorize() {
 
 // pressed is a button that nobody has to press: it meets what the button would.
 func (c *call) pressed(a authorization) {
-	met := c.meetAt(Continue, !c.hit && c.touches(Continue))
+	met := c.met(!c.hit && c.touches(Continue))
 	_, changed := c.u.arrive("")
 	c.endure(met, changed)
 	if met.answer != nil {

@@ -55,10 +55,10 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request, path string) {
 // meet asks the fault that holds.
 func (c *call) meet() meeting {
 	c.hit = c.touches(c.route.endpoint)
-	return c.meetAt(c.route.endpoint, c.hit)
+	return c.met(c.hit)
 }
 
-func (c *call) meetAt(e Endpoint, touched bool) meeting {
+func (c *call) met(touched bool) meeting {
 	f := c.knobs.fault
 	if f.meet == nil || !touched {
 		return meeting{}

@@ -3,7 +3,6 @@ package switchboard
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +11,7 @@ import (
 )
 
 // maxBody bounds what PUT takes, in bytes.
-const maxBody = 4 << 10
+const maxBody = 32 << 10
 
 // refusal is an error as scripts read it.
 type refusal struct {
@@ -21,18 +20,21 @@ type refusal struct {
 	Description string `json:"description"`
 }
 
-// oneFault is the fault of one provider; nil is none.
-type oneFault struct {
-	Provider string         `json:"provider"`
-	Fault    *fakeidp.Fault `json:"fault"`
-}
-
 func (b *Board) faults(w http.ResponseWriter, _ *http.Request) {
 	all := make(map[string]*fakeidp.Fault, len(b.options.Providers))
 	for _, p := range b.options.Providers {
 		all[p.ID] = current(p)
 	}
-	b.answer(w, http.StatusOK, map[string]any{"faults": all})
+	notes := map[string]string{}
+	for _, p := range b.options.Providers {
+		if text := note(p); text != "" {
+			notes[p.ID] = text
+		}
+	}
+	b.answer(w, http.StatusOK, struct {
+		Faults map[string]*fakeidp.Fault `json:"faults"`
+		Notes  map[string]string         `json:"notes,omitempty"` // of those that are narrowed
+	}{all, notes})
 }
 
 // faultKinds is every fault there is, and which provider can have which.
@@ -40,13 +42,27 @@ type faultKinds struct {
 	Kinds     []fakeidp.Fault            `json:"kinds"`
 	About     map[fakeidp.Fault]string   `json:"about"`
 	Providers map[string][]fakeidp.Fault `json:"providers"`
+
+	Groups   map[fakeidp.Group][]fakeidp.Fault `json:"groups"`
+	Numbers  map[fakeidp.Fault]string          `json:"numbers"`  // in the catalogue of outages
+	Variants map[fakeidp.Fault][]string        `json:"variants"` // the first is what happens without
 }
 
 func (b *Board) kinds(w http.ResponseWriter, _ *http.Request) {
-	all := faultKinds{About: map[fakeidp.Fault]string{}, Providers: map[string][]fakeidp.Fault{}}
+	all := faultKinds{
+		About: map[fakeidp.Fault]string{}, Providers: map[string][]fakeidp.Fault{},
+		Groups: map[fakeidp.Group][]fakeidp.Fault{}, Numbers: map[fakeidp.Fault]string{}, Variants: map[fakeidp.Fault][]string{},
+	}
 	for _, k := range fakeidp.Kinds() {
 		all.Kinds = append(all.Kinds, k.Name)
 		all.About[k.Name] = k.Title
+		all.Groups[k.Group] = append(all.Groups[k.Group], k.Name)
+		if k.Number != "" {
+			all.Numbers[k.Name] = k.Number
+		}
+		if len(k.Variants) > 0 {
+			all.Variants[k.Name] = k.Variants
+		}
 	}
 	for _, p := range b.options.Providers {
 		for _, k := range p.Upstream.Kinds() {
@@ -58,7 +74,7 @@ func (b *Board) kinds(w http.ResponseWriter, _ *http.Request) {
 
 func (b *Board) fault(w http.ResponseWriter, r *http.Request) {
 	if p, ok := b.named(w, r); ok {
-		b.answer(w, http.StatusOK, oneFault{p.ID, current(p)})
+		b.answer(w, http.StatusOK, oneOf(p))
 	}
 }
 
@@ -72,11 +88,11 @@ func (b *Board) putFault(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, *refused)
 		return
 	}
-	if err := p.Upstream.SetFault(wanted); err != nil {
+	if err := p.Upstream.Play(wanted); err != nil {
 		b.refuse(w, explain(p, err))
 		return
 	}
-	b.answer(w, http.StatusOK, oneFault{p.ID, current(p)})
+	b.answer(w, http.StatusOK, oneOf(p))
 }
 
 func (b *Board) deleteFault(w http.ResponseWriter, r *http.Request) {
@@ -88,7 +104,7 @@ func (b *Board) deleteFault(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, explain(p, err))
 		return
 	}
-	b.answer(w, http.StatusOK, oneFault{p.ID, current(p)})
+	b.answer(w, http.StatusOK, oneOf(p))
 }
 
 // told is an event with its words.
@@ -152,32 +168,6 @@ func current(p Provider) *fakeidp.Fault {
 	return nil
 }
 
-// readFault reads {"fault":"dark"} and nothing else. Any content type is
-// taken: curl -d calls JSON a form.
-func readFault(w http.ResponseWriter, r *http.Request) (fakeidp.Fault, *refusal) {
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	decoder.DisallowUnknownFields()
-	var body *struct {
-		Fault fakeidp.Fault `json:"fault"`
-	}
-	err := decoder.Decode(&body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return "", &refusal{http.StatusRequestEntityTooLarge, "too_large", "The body is larger than 4 KiB."}
-	}
-	if err == nil && body != nil {
-		if _, rest := decoder.Token(); !errors.Is(rest, io.EOF) {
-			body = nil
-		}
-	}
-	switch {
-	case err != nil || body == nil:
-		return "", &refusal{http.StatusBadRequest, "bad_json", `The body is one JSON object: {"fault":"dark"}.`}
-	case body.Fault == "":
-		return "", &refusal{http.StatusBadRequest, "unknown_fault", "No fault is named; DELETE heals."}
-	}
-	return body.Fault, nil
-}
-
 // explain says why a fault could not be set.
 func explain(p Provider, err error) refusal {
 	var possible []string
@@ -190,6 +180,8 @@ func explain(p Provider, err error) refusal {
 		return refusal{http.StatusConflict, "not_applicable", "This provider cannot fail that way; it knows " + list + "."}
 	case errors.Is(err, fakeidp.ErrUnknownFault):
 		return refusal{http.StatusBadRequest, "unknown_fault", "There is no such fault; this provider knows " + list + "."}
+	case errors.Is(err, fakeidp.ErrScope):
+		return refusal{http.StatusBadRequest, "bad_scope", strings.TrimPrefix(err.Error(), "fakeidp: ") + "."}
 	default:
 		return refusal{http.StatusInternalServerError, "internal", "The fault could not be set."}
 	}

@@ -25,6 +25,11 @@ type Upstream interface {
 	// SetFault makes it fail so from now on; empty heals. The error matches
 	// [fakeidp.ErrUnknownFault] or [fakeidp.ErrNotApplicable].
 	SetFault(fakeidp.Fault) error
+	// Play does the same for faults that are narrowed, or that change over
+	// time. The error may also match [fakeidp.ErrScope].
+	Play([]fakeidp.Phase) error
+	// Script returns what was set, one phase for a single fault.
+	Script() []fakeidp.Phase
 	// Kinds returns the faults it can have.
 	Kinds() []fakeidp.Kind
 }

@@ -27,8 +27,9 @@ type upstream struct {
 	cannot []fakeidp.Fault
 	log    *switchboard.Log
 
-	mu    sync.Mutex
-	fault fakeidp.Fault
+	mu     sync.Mutex
+	fault  fakeidp.Fault
+	script []fakeidp.Phase
 }
 
 func (u *upstream) Fault() fakeidp.Fault {
@@ -51,8 +52,24 @@ func (u *upstream) SetFault(f fakeidp.Fault) error {
 	default:
 		u.log.Add(switchboard.Event{Kind: switchboard.FaultSet, Provider: u.id, Detail: string(f)})
 	}
-	u.fault = f
+	u.fault, u.script = f, []fakeidp.Phase{{Fault: f}}
 	return nil
+}
+
+func (u *upstream) Play(script []fakeidp.Phase) error {
+	if err := u.SetFault(script[0].Fault); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.script = script
+	return nil
+}
+
+func (u *upstream) Script() []fakeidp.Phase {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.script
 }
 
 func (u *upstream) Kinds() []fakeidp.Kind {
@@ -158,9 +175,12 @@ func TestScriptsSwitchFaults(t *testing.T) {
 		{"no body", "PUT", "/faults/kakao", "", 400, `{"error":"bad_json",…`},
 		{"null", "PUT", "/faults/kakao", "null", 400, `{"error":"bad_json",…`},
 		{"a list", "PUT", "/faults/kakao", `["dark"]`, 400, `{"error":"bad_json",…`},
-		{"an unknown member", "PUT", "/faults/kakao", `{"fault":"dark","for":"5m"}`, 400, `{"error":"bad_json",…`},
+		{"an unknown member", "PUT", "/faults/kakao", `{"fault":"dark","color":"red"}`, 400, `{"error":"bad_json",…`},
 		{"two objects", "PUT", "/faults/kakao", `{"fault":"dark"}{"fault":"slow"}`, 400, `{"error":"bad_json",…`},
-		{"an endless body", "PUT", "/faults/kakao", `{"fault":"` + strings.Repeat("x", 5000) + `"}`, 413, `{"error":"too_large",…`},
+		{"an endless body", "PUT", "/faults/kakao", `{"fault":"` + strings.Repeat("x", 40000) + `"}`, 413, `{"error":"too_large",…`},
+		{"no duration", "PUT", "/faults/kakao", `{"fault":"dark","for":"soon"}`, 400, `{"error":"bad_json",…`},
+		{"a fault and a script", "PUT", "/faults/kakao", `{"fault":"dark","script":[{"fault":"slow"}]}`, 400, `{"error":"bad_scope",…`},
+		{"an empty script", "PUT", "/faults/kakao", `{"script":[]}`, 400, `{"error":"unknown_fault",…`},
 		{"none of the refused changed anything", "GET", "/faults", "", 200, `{"faults":{"kakao":null,"naver":null}}`},
 	}
 	b := newBoard(t)
@@ -276,12 +296,12 @@ func TestSwitchesWithoutScripts(t *testing.T) {
 func TestFormsThatMakeNoSense(t *testing.T) {
 	b := newBoard(t)
 	for body, want := range map[string]int{
-		"":                             http.StatusBadRequest,
-		"do=dance":                     http.StatusBadRequest,
-		"do=set&fault=haunted":         http.StatusBadRequest,
-		"do=set&fault=bad-signature":   http.StatusConflict,
-		"%zz":                          http.StatusBadRequest,
-		strings.Repeat("do=on&", 1000): http.StatusBadRequest,
+		"":                              http.StatusBadRequest,
+		"do=dance":                      http.StatusBadRequest,
+		"do=set&fault=haunted":          http.StatusBadRequest,
+		"do=set&fault=bad-signature":    http.StatusConflict,
+		"%zz":                           http.StatusBadRequest,
+		strings.Repeat("do=on&", 10000): http.StatusBadRequest,
 	} {
 		status, _, _ := b.call("POST", "/switch/naver", body, "Content-Type", "application/x-www-form-urlencoded")
 		if status != want {

@@ -30,6 +30,7 @@ type view struct {
 	Demo      string
 	DemoAt    string
 	Curl      string
+	More      []string // further lines for the shell
 	Rows      []row
 	Broken    bool // something can be healed
 	Events    []line
@@ -45,6 +46,14 @@ type row struct {
 	Fault string
 	State string // in words
 	Next  string // what pressing the switch does: "on" or "off"
+	Note  string // how the fault is narrowed; may be empty
+	Main  []option
+	Rest  []group
+}
+
+// group is a part of the list under its name.
+type group struct {
+	Name  string
 	Kinds []option
 }
 
@@ -73,7 +82,12 @@ func (b *Board) page(w http.ResponseWriter, r *http.Request) {
 		Lang: lang, T: t, Languages: look.Links("/", lang),
 		Issuer: b.options.Issuer, IssuerAt: strings.TrimPrefix(b.options.Issuer, "http://"),
 		Demo: b.options.Demo, DemoAt: strings.TrimPrefix(b.options.Demo, "http://"),
-		Curl: b.curl(),
+		Curl: b.curl(`{"fault":"dark"}`),
+		More: []string{
+			b.curl(`{"fault":"token-down","share":0.5,"for":"2m"}`),
+			b.curl(`{"fault":"error-page","devices":["mobile","app"]}`),
+			b.curl(`{"script":[{"after":"0s","fault":"dark"},{"after":"60s","fault":"core-down","share":0.85},{"after":"5m"}]}`),
+		},
 	}
 	for _, p := range b.options.Providers {
 		shown := rowOf(p, lang, t)
@@ -97,13 +111,13 @@ func (b *Board) page(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// curl is the same act as a line for the shell.
-func (b *Board) curl() string {
+// curl is the same act, or one that needs more words, as a line for the shell.
+func (b *Board) curl(body string) string {
 	id := "kakao"
 	if len(b.options.Providers) > 0 {
 		id = b.options.Providers[0].ID
 	}
-	return "curl -X PUT " + strings.TrimPrefix(b.options.URL, "http://") + "/faults/" + id + ` -d '{"fault":"dark"}'`
+	return "curl -X PUT " + strings.TrimPrefix(b.options.URL, "http://") + "/faults/" + id + " -d '" + body + "'"
 }
 
 func rowOf(p Provider, lang string, t words) row {
@@ -111,7 +125,7 @@ func rowOf(p Provider, lang string, t words) row {
 	r := row{
 		ID: p.ID, Name: look.Way(lang, p.ID), Fault: string(fault), On: fault != fakeidp.Dark,
 		Label: t.label(look.Way(lang, p.ID)), State: t.On, Next: "off",
-		Kinds: []option{{Text: t.NoFault, Selected: fault == ""}},
+		Main: []option{{Text: t.NoFault, Selected: fault == ""}}, Note: note(p),
 	}
 	switch fault {
 	case "":
@@ -121,9 +135,17 @@ func rowOf(p Provider, lang string, t words) row {
 		r.State = t.Faulty
 	}
 	for _, k := range p.Upstream.Kinds() {
-		r.Kinds = append(r.Kinds, option{
-			Value: string(k.Name), Text: string(k.Name) + " · " + t.about(k), Selected: k.Name == fault,
-		})
+		choice := option{Value: string(k.Name), Text: string(k.Name) + " · " + t.about(k), Selected: k.Name == fault}
+		if k.Group == fakeidp.GroupMain {
+			r.Main = append(r.Main, choice)
+			continue
+		}
+		name := t.groups[k.Group]
+		if len(r.Rest) == 0 || r.Rest[len(r.Rest)-1].Name != name {
+			r.Rest = append(r.Rest, group{Name: name})
+		}
+		last := &r.Rest[len(r.Rest)-1]
+		last.Kinds = append(last.Kinds, choice)
 	}
 	return r
 }

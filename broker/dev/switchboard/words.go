@@ -15,6 +15,9 @@ type words struct {
 	Label                                                string // %s is the provider
 	Events, Live, Nothing, Copy, Copied                  string
 
+	More string // what the further lines for the shell do
+
+	groups map[fakeidp.Group]string // of all but the first
 	faults map[fakeidp.Fault]string // where missing, the fault's own English title
 	kinds  map[Kind]phrase
 }
@@ -34,6 +37,14 @@ var korean = words{
 	Providers: "로그인 제공자", HealAll: "모두 고치기", NoFault: "고장 없음", Set: "적용", On: "켜짐", Off: "꺼짐", Faulty: "고장",
 	Label:  "%s 고장 종류",
 	Events: "일어난 일", Live: "실시간", Nothing: "아직 아무 일도 없어요", Copy: "복사", Copied: "복사했어요",
+	More: "일부에게만, 또는 시간에 따라",
+	groups: map[fakeidp.Group]string{
+		fakeidp.GroupNetwork: "네트워크",
+		fakeidp.GroupPages:   "로그인 화면",
+		fakeidp.GroupServer:  "서버 사이",
+		fakeidp.GroupTrust:   "신뢰",
+		fakeidp.GroupSome:    "일부 사람이나 한동안",
+	},
 	faults: map[fakeidp.Fault]string{
 		fakeidp.Dark:         "아무 응답이 없어요",
 		fakeidp.Slow:         "모든 응답이 8초 늦어요",
@@ -91,6 +102,14 @@ var english = words{
 	Providers: "Providers", HealAll: "Heal all", NoFault: "No fault", Set: "Set", On: "On", Off: "Off", Faulty: "Faulty",
 	Label:  "Fault of %s",
 	Events: "Events", Live: "Live", Nothing: "Nothing has happened yet", Copy: "Copy", Copied: "Copied",
+	More: "For some only, or over time",
+	groups: map[fakeidp.Group]string{
+		fakeidp.GroupNetwork: "Network",
+		fakeidp.GroupPages:   "Login page",
+		fakeidp.GroupServer:  "Between servers",
+		fakeidp.GroupTrust:   "Trust",
+		fakeidp.GroupSome:    "Some people, some of the time",
+	},
 	kinds: map[Kind]phrase{
 		Ready:           {"Ready", ""},
 		FaultSet:        {"%s broken", ""},
@@ -118,6 +137,14 @@ var japanese = words{
 	Providers: "ログイン先", HealAll: "すべて直す", NoFault: "故障なし", Set: "適用", On: "オン", Off: "オフ", Faulty: "故障",
 	Label:  "%sの故障の種類",
 	Events: "できごと", Live: "ライブ", Nothing: "まだ何も起きていません", Copy: "コピー", Copied: "コピーしました",
+	More: "一部の人だけ、または時間とともに",
+	groups: map[fakeidp.Group]string{
+		fakeidp.GroupNetwork: "ネットワーク",
+		fakeidp.GroupPages:   "ログイン画面",
+		fakeidp.GroupServer:  "サーバー間",
+		fakeidp.GroupTrust:   "信頼",
+		fakeidp.GroupSome:    "一部の人や一定の間",
+	},
 	faults: map[fakeidp.Fault]string{
 		fakeidp.Dark:         "まったく応答しません",
 		fakeidp.Slow:         "すべての応答が8秒遅れます",

@@ -150,7 +150,7 @@ func isConnectTimeout(err error) bool {
 func isTimeout(err error) bool {
 	var timeout net.Error
 	var dial *net.OpError
-	return errors.As(err, &timeout) && timeout.Timeout() && !(errors.As(err, &dial) && dial.Op == "dial")
+	return errors.As(err, &timeout) && timeout.Timeout() && (!errors.As(err, &dial) || dial.Op != "dial")
 }
 
 func isReset(err error) bool {

@@ -7,8 +7,9 @@ const lang = document.documentElement.lang;
 const most = 50;
 let last = Number(words.last);
 
-function show(form, fault) {
+function show(form, fault, note) {
   const off = fault === 'dark';
+  form.querySelector('.note').textContent = note;
   if (form.dataset.fault === fault) return;
   form.dataset.fault = fault;
   form.elements.fault.value = fault;
@@ -22,7 +23,7 @@ async function change(form, fault) {
   const path = '/faults/' + form.dataset.provider;
   const answer = await fetch(path, fault ? { method: 'PUT', body: JSON.stringify({ fault }) } : { method: 'DELETE' });
   if (!answer.ok) throw new Error(String(answer.status));
-  show(form, fault);
+  show(form, fault, '');
   await look();
 }
 
@@ -59,7 +60,8 @@ async function look() {
     fetch('/events?lang=' + lang + '&after=' + last).then((answer) => answer.json()),
   ]);
   for (const form of document.querySelectorAll('form[data-provider]')) {
-    show(form, faults.faults[form.dataset.provider] || '');
+    const id = form.dataset.provider;
+    show(form, faults.faults[id] || '', (faults.notes || {})[id] || '');
   }
   const fresh = events.events.filter((event) => event.number > last);
   if (fresh.length === 0) return;
