@@ -80,13 +80,14 @@ func (l *locale) date(at time.Time) string {
 	return at.Format("1.2")
 }
 
-// day is a day and a time, with the zone's name: readers may live elsewhere.
+// day is a day and a time; in English with the zone's name, for readers who may
+// live in another.
 func (l *locale) day(at time.Time) string {
 	switch l.lang {
 	case "en":
 		return at.Format("2006-01-02 15:04 MST")
 	case "ja":
-		return at.Format("2006/01/02 15:04 MST")
+		return at.Format("2006/01/02 15:04")
 	}
-	return at.Format("2006.01.02 15:04 MST")
+	return at.Format("2006.01.02 15:04")
 }

@@ -175,6 +175,11 @@ func (v Status) table(s *scene, p *statusPage) {
 	for _, name := range v.Silent {
 		silent[name] = true
 	}
+	if v.Verdict == StatusStale { // nobody speaks of now
+		for _, name := range v.Sites {
+			silent[name] = true
+		}
+	}
 	for _, name := range v.Sites {
 		p.Columns = append(p.Columns, statusColumn{Name: s.site(name), Silent: silent[name]})
 	}

@@ -77,7 +77,7 @@ func TestContrastOfTokens(t *testing.T) {
 		{"info-line", []string{"page", "surface"}, edges},
 		{"ok", []string{"page", "surface", "sunken"}, words},
 		{"slow", []string{"page", "surface", "sunken"}, words},
-		{"down", []string{"surface", "sunken"}, words},
+		{"down", []string{"surface", "sunken", "down-bg"}, words},
 		{"flame", []string{"page", "surface", "canvas"}, edges},
 		{"on-google", []string{"google"}, words},
 		{"google-line", []string{"page", "surface"}, edges},
