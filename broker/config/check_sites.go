@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
@@ -195,6 +197,17 @@ func (c *checker) gossipKeys(w *fileGossip) [][]byte {
 	if text == "" {
 		return nil
 	}
+	parsed, err := ParseGossipKeys(text)
+	if err != nil {
+		c.add(c.source(path), "%s: %v", path, err)
+	}
+	return parsed
+}
+
+// ParseGossipKeys reads keys of AES-256, one a line in base64; the first is the
+// one to encrypt with. There are one to three. The error is a sentence that says
+// what to change and holds nothing of the keys.
+func ParseGossipKeys(text string) ([][]byte, error) {
 	var all [][]byte
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -204,16 +217,14 @@ func (c *checker) gossipKeys(w *fileGossip) [][]byte {
 		key, err := base64.StdEncoding.Strict().DecodeString(line)
 		switch {
 		case err != nil || len(key) != gossipKeySize:
-			c.add(c.source(path), "%s: each line must be 32 bytes in base64, as bongsu init writes it", path)
-			return nil
+			return nil, errors.New("each line must be 32 bytes in base64, as bongsu init writes it")
 		case slices.ContainsFunc(all, func(k []byte) bool { return bytes.Equal(k, key) }):
-			c.add(c.source(path), "%s holds the same key twice", path)
-			return nil
+			return nil, errors.New("the same key stands there twice")
 		}
 		all = append(all, key)
 	}
-	if len(all) > maxGossipKeys {
-		c.add(c.source(path), "%s holds %d keys: at most %d", path, len(all), maxGossipKeys)
+	if len(all) == 0 || len(all) > maxGossipKeys {
+		return nil, fmt.Errorf("there must be 1 to %d keys, not %d", maxGossipKeys, len(all))
 	}
-	return all
+	return all, nil
 }

@@ -27,8 +27,12 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			port, err := freePort(t)
-			env.Setenv("PORT", port)
-			return err
+			if err != nil {
+				return err
+			}
+			env.Setenv("PORT", strconv.Itoa(port))
+			env.Setenv("ADMIN", "127.0.0.1:"+strconv.Itoa(port+1))
+			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits,
@@ -99,11 +103,11 @@ func ask(ctx context.Context, url string) (string, error) {
 }
 
 // freePort is a port of loopback that nobody listens on, nor on the two behind it.
-func freePort(t *testing.T) (string, error) {
+func freePort(t *testing.T) (int, error) {
 	for range 20 {
 		first, err := listen(t, 0)
 		if err != nil {
-			return "", err
+			return 0, err
 		}
 		port := first.Addr().(*net.TCPAddr).Port
 		taken := first.Close()
@@ -115,10 +119,10 @@ func freePort(t *testing.T) (string, error) {
 			taken = errors.Join(taken, err)
 		}
 		if taken == nil {
-			return strconv.Itoa(port), nil
+			return port, nil
 		}
 	}
-	return "", errors.New("no three free ports in a row")
+	return 0, errors.New("no three free ports in a row")
 }
 
 func listen(t *testing.T, port int) (net.Listener, error) {

@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
-	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newVersion())
+	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(), newVersion())
 	ownUseLines(root)
 	return root
 }
