@@ -23,6 +23,8 @@ const (
 	ClientRefused   Name = "client.refused"
 	SessionEnded    Name = "session.ended"
 	CallbackRefused Name = "callback.refused"
+	OperatorActed   Name = "operator.acted"   // an order was given; Reason says what became of it
+	OperatorRefused Name = "operator.refused" // somebody without a credential asked or gave an order
 )
 
 // Event is one thing that happened. Empty fields are left out of the line.
@@ -33,6 +35,11 @@ type Event struct {
 	Account  string // account id; written as its keyed hash
 	Reason   string // a class from a closed set, never free text
 	Login    string // login id
+
+	Operator string // who gave an order
+	Action   string // which, from a closed set
+	Object   string // what it was about: a provider instance, a drill
+	Why      string // the operator's own words, at most 255 bytes in one line
 }
 
 // Log writes events. The zero value is not usable; construct it with [New].
@@ -55,7 +62,7 @@ func (l *Log) Record(ctx context.Context, e Event) {
 	if l.hook != nil {
 		l.hook(e)
 	}
-	attrs := make([]slog.Attr, 0, 6)
+	attrs := make([]slog.Attr, 0, 10)
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))
@@ -67,6 +74,10 @@ func (l *Log) Record(ctx context.Context, e Event) {
 	add("account", l.hash(e.Account))
 	add("reason", e.Reason)
 	add("login", e.Login)
+	add("operator", e.Operator)
+	add("action", e.Action)
+	add("object", e.Object)
+	add("why", e.Why)
 	record := slog.NewRecord(time.Now(), slog.LevelInfo, "audit", 0)
 	record.AddAttrs(attrs...)
 	_ = l.logger.Handler().Handle(ctx, record) // as slog itself does: a log that fails has nowhere to say so

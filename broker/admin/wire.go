@@ -1,0 +1,167 @@
+package admin
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/health"
+)
+
+// Standing is what operators say about a provider.
+type Standing string
+
+// The standings. Retired wins over disabled.
+const (
+	InUse    Standing = "in_use"
+	Disabled Standing = "disabled" // no login begins or ends by it, until it is enabled
+	Retired  Standing = "retired"  // gone for good: its links are tombstones
+)
+
+// Health is what a node knows of all providers.
+type Health struct {
+	Site     string            `json:"site"`
+	Node     string            `json:"node"`
+	At       time.Time         `json:"at"`
+	Isolated bool              `json:"isolated"` // this site is cut off: its verdicts say little
+	Contact  bool              `json:"contact"`  // more than half of the sites were heard
+	Sites    []health.SiteView `json:"sites"`
+	Rows     []health.Row      `json:"providers"`
+	Standing []ProviderState   `json:"standing"`
+}
+
+// ProviderState is what operators say about one provider.
+type ProviderState struct {
+	ID       string   `json:"id"`
+	Kind     string   `json:"kind"`
+	Name     string   `json:"name"`
+	Domains  []string `json:"domains"`
+	Standing Standing `json:"standing"`
+	Outage   *Outage  `json:"outage,omitempty"`  // declared and not over
+	Pending  any      `json:"pending,omitempty"` // changed metadata that waits to be adopted
+}
+
+// Outage is a declared outage.
+type Outage struct {
+	Provider   string    `json:"provider"`
+	DeclaredAt time.Time `json:"declared_at"`
+	Until      time.Time `json:"until"`
+	By         string    `json:"by"`
+	Reason     string    `json:"reason,omitempty"`
+}
+
+// Declaration asks for an outage to be declared.
+type Declaration struct {
+	Seconds int64  `json:"seconds"` // 1 to 7 days
+	Reason  string `json:"reason,omitempty"`
+}
+
+// Order is what is said with an order about a provider.
+type Order struct {
+	Reason      string `json:"reason,omitempty"`       // at most 255 bytes, no control characters
+	EndSessions bool   `json:"end_sessions,omitempty"` // disable: sessions it gave are void as well
+	Retired     bool   `json:"retired,omitempty"`      // enable: take back that it was retired, too
+	Force       bool   `json:"force,omitempty"`        // disable, retire: although no other provider would be left (check P02)
+	KeyID       string `json:"key_id,omitempty"`       // distrust: which key
+	Undo        bool   `json:"undo,omitempty"`         // distrust: trust it again
+}
+
+// Done is the answer to an order about a provider. It holds at this node when
+// the answer is given.
+type Done struct {
+	Provider string   `json:"provider"`
+	Standing Standing `json:"standing"`
+	// Recorded says that the store has it, so that every site that reaches the
+	// store obeys within 5 s. Otherwise this node goes on trying.
+	Recorded bool `json:"recorded"`
+}
+
+// Coverage is who could still come in to a client if a provider died.
+type Coverage struct {
+	Client  string   `json:"client"`  // empty: all clients together
+	Without string   `json:"without"` // empty: no provider dies
+	Active  int64    `json:"active"`
+	Covered int64    `json:"covered"`
+	Ratio   *float64 `json:"ratio"` // null: nobody was active
+}
+
+// DrillRequest asks for a drill.
+type DrillRequest struct {
+	Provider      string `json:"provider"`
+	Kind          string `json:"kind"`  // down, slow or error
+	Share         int64  `json:"share"` // of logins, in thousandths
+	Seconds       int64  `json:"seconds"`
+	IncludeSingle bool   `json:"include_single,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+}
+
+// Drill is a drill.
+type Drill struct {
+	ID            string    `json:"id"`
+	Provider      string    `json:"provider"`
+	Kind          string    `json:"kind"`
+	Share         int64     `json:"share"` // of logins, in thousandths
+	IncludeSingle bool      `json:"include_single"`
+	By            string    `json:"by"`
+	Reason        string    `json:"reason,omitempty"`
+	StartedAt     time.Time `json:"started_at"`
+	EndsAt        time.Time `json:"ends_at"`
+	StoppedAt     time.Time `json:"stopped_at,omitzero"`
+	Stop          string    `json:"stop,omitempty"` // why it ended; empty: it runs, or its time is over
+	Running       bool      `json:"running"`
+}
+
+// DrillReport is what became of a drill's logins.
+type DrillReport struct {
+	Drill      Drill            `json:"drill"`
+	Assigned   int64            `json:"assigned"`
+	FellBack   map[string]int64 `json:"fell_back"` // by way
+	Completed  int64            `json:"completed"` // by the drilled provider after all
+	Refused    int64            `json:"refused"`
+	Unfinished int64            `json:"unfinished"` // under way, or given up
+	Final      bool             `json:"final"`      // nobody is under way any more
+}
+
+// Lever says whether drills are forbidden.
+type Lever struct {
+	Engaged bool   `json:"engaged"`
+	Reason  string `json:"reason,omitempty"` // with an order
+}
+
+// Code is the kind of a problem, which never changes.
+type Code string
+
+// The codes.
+const (
+	CodeUnauthorized Code = "unauthorized" // no credential, or none of ours
+	CodeForbidden    Code = "forbidden"    // a browser asked on behalf of a page
+	CodeInvalid      Code = "invalid"
+	CodeNotFound     Code = "not_found"
+	CodeConflict     Code = "conflict"
+	CodeRefused      Code = "refused"     // a safety check said no
+	CodeUnavailable  Code = "unavailable" // could not be decided now: nothing is known
+	CodeInternal     Code = "internal"
+)
+
+// Problem is an answer that is an error (RFC 9457).
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   Code   `json:"code"`
+	// Check is the safety check that refused, and Override what overrides it, if
+	// anything does.
+	Check    string `json:"check,omitempty"`
+	Override string `json:"override,omitempty"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	text := p.Title
+	if p.Detail != "" {
+		text = p.Detail
+	}
+	if p.Check != "" {
+		text = fmt.Sprintf("check %s refuses: %s", p.Check, text)
+	}
+	return text
+}
