@@ -1,6 +1,7 @@
 package google_test
 
 import (
+	"encoding/base64"
 	"net/url"
 	"strings"
 	"testing"
@@ -76,6 +77,31 @@ func TestDefaults(t *testing.T) {
 }
 
 // D5: iss comes with or without its scheme, and in no third form.
+// Google's error page is a redirect; where people log in is another.
+func TestLoginPageProbe(t *testing.T) {
+	w := providertest.Start(t, fakeidp.Google)
+	p := made(t, w.OpenID())
+	reason := func(text string) string {
+		return "https://accounts.google.com/signin/oauth/error?authError=" + base64.RawURLEncoding.EncodeToString([]byte("\n\x15"+text))
+	}
+	for _, tt := range []struct {
+		location string
+		want     providers.Outcome
+		code     string
+	}{
+		{"https://accounts.google.com/v3/signin/identifier?continue=x", providers.OK, ""},
+		{reason("redirect_uri_mismatch\x12"), providers.Ours, "redirect_uri_mismatch"},
+		{reason("deleted_client"), providers.Ours, "deleted_client"},
+		{reason("something else"), providers.Unknown, "oauth_error"},
+		{"https://accounts.google.com/signin/oauth/error?authError=%25", providers.Unknown, "oauth_error"},
+	} {
+		w.Upstream.AnswerWith(fakeidp.Authorize, fakeidp.Redirect(tt.location))
+		if got := p.Probe(t.Context(), providers.LevelAuthorize); got.Outcome != tt.want || got.Code != tt.code {
+			t.Errorf("%s: %s (%s), want %s (%s)", tt.location, got.Outcome, got.Code, tt.want, tt.code)
+		}
+	}
+}
+
 func TestIssuerWithoutScheme(t *testing.T) {
 	w := providertest.Start(t, fakeidp.Google)
 	p := made(t, w.OpenID())

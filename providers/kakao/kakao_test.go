@@ -119,6 +119,8 @@ func TestCodesAtTheTokenEndpoint(t *testing.T) {
 		{"a suspended app", `{"error":"access_denied","error_code":"KOE125"}`, providers.ErrRejected, "KOE125"},
 		{"an unknown code beside a known error", `{"error":"invalid_client","error_code":"KOE999"}`, providers.ErrRejected, "invalid_client"},
 		{"an unknown code", `{"error":"misconfigured","error_code":"KOE999"}`, providers.ErrUnknown, "misconfigured"},
+		{"maintenance in the other form", `{"msg":"maintenance","code":-7}`, providers.ErrUnavailable, "-7"},
+		{"the quota in the other form", `{"msg":"API limit has been exceeded","code":-10}`, providers.ErrRejected, "-10"},
 	}
 	w := providertest.Start(t, fakeidp.Kakao)
 	p := made(t, w.OpenID())
@@ -130,6 +132,55 @@ func TestCodesAtTheTokenEndpoint(t *testing.T) {
 				t.Errorf("Finish: %v with codes %q, want %v with %s", got.Err, got.Codes, tt.want, tt.code)
 			}
 		})
+	}
+}
+
+// Only the refusal that is known to be a healthy one is taken for it.
+func TestTokenProbe(t *testing.T) {
+	w := providertest.Start(t, fakeidp.Kakao)
+	p := made(t, w.OpenID())
+	for _, tt := range []struct {
+		body string
+		want providers.Outcome
+	}{
+		{`{"error":"invalid_grant","error_code":"KOE320","error_description":"authorization code not found"}`, providers.OK},
+		{`{"error":"invalid_grant"}`, providers.Unknown},
+		{`{"error":"invalid_grant","error_code":"KOE999"}`, providers.Unknown},
+		{`{"error":"invalid_grant","error_code":"KOE303"}`, providers.Ours},
+		{`{"error":"invalid_client","error_code":"KOE010"}`, providers.Ours},
+		{`{"error":"invalid_client","error_code":"KOE101"}`, providers.Ours},
+		{`{"error":"access_denied","error_code":"KOE125"}`, providers.Ours},
+		{`{"error":"server_error","error_code":"KOE003"}`, providers.Down},
+		{`{"msg":"Internal error","code":-1}`, providers.Down},
+		{`{"msg":"timeout","code":-603}`, providers.Down},
+		{`{"msg":"maintenance","code":-9798}`, providers.Down},
+	} {
+		w.Upstream.AnswerWith(fakeidp.Token, fakeidp.Reply(400, "application/json", tt.body))
+		if got := p.Probe(t.Context(), providers.LevelToken); got.Outcome != tt.want {
+			t.Errorf("%s: %s (%s), want %s", tt.body, got.Outcome, got.Code, tt.want)
+		}
+	}
+}
+
+// kauth's error pages name the reason, whatever their status.
+func TestLoginPageProbe(t *testing.T) {
+	w := providertest.Start(t, fakeidp.Kakao)
+	p := made(t, w.OpenID())
+	for _, tt := range []struct {
+		body string
+		want providers.Outcome
+		code string
+	}{
+		{"<html>앱 관리자 설정 오류 (KOE006)", providers.Ours, "KOE006"},
+		{"<html>잘못된 요청 (KOE101)", providers.Ours, "KOE101"},
+		{"<html>일시적인 오류 (KOE003)", providers.Down, "KOE003"},
+		{"<html>(KOE999)", providers.Unknown, "KOE999"},
+		{"<title>카카오계정</title>", providers.OK, ""},
+	} {
+		w.Upstream.AnswerWith(fakeidp.Authorize, fakeidp.Reply(200, "text/html", tt.body))
+		if got := p.Probe(t.Context(), providers.LevelAuthorize); got.Outcome != tt.want || got.Code != tt.code {
+			t.Errorf("%s: %s (%s), want %s (%s)", tt.body, got.Outcome, got.Code, tt.want, tt.code)
+		}
 	}
 }
 

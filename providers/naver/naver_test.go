@@ -102,6 +102,29 @@ func TestStateGoesToTheTokenEndpoint(t *testing.T) {
 }
 
 // D8: errors come with status 200.
+// Only the refusal that is known to be a healthy one is taken for it.
+func TestTokenProbe(t *testing.T) {
+	w := providertest.Start(t, fakeidp.Naver)
+	p := made(t, w.OAuth2())
+	for _, tt := range []struct {
+		body string
+		want providers.Outcome
+	}{
+		{`{"error":"invalid_request","error_description":"no valid data in session"}`, providers.OK},
+		{`{"error":"invalid_request","error_description":"redirect_uri is missing"}`, providers.Unknown},
+		{`{"error":"invalid_request"}`, providers.Unknown},
+		{`{"error":"invalid_grant","error_description":"no valid data in session"}`, providers.Unknown},
+		{`{"error":"invalid_client","error_description":"wrong client id / client secret pair"}`, providers.Ours},
+		{`{"error":"server_error"}`, providers.Down},
+		{`<html>`, providers.Down},
+	} {
+		w.Upstream.AnswerWith(fakeidp.Token, fakeidp.Reply(200, "application/json", tt.body))
+		if got := p.Probe(t.Context(), providers.LevelToken); got.Outcome != tt.want {
+			t.Errorf("%s: %s (%s), want %s", tt.body, got.Outcome, got.Code, tt.want)
+		}
+	}
+}
+
 func TestOurCredentials(t *testing.T) {
 	w := providertest.Start(t, fakeidp.Naver)
 	o := w.OAuth2()

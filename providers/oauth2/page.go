@@ -53,18 +53,19 @@ func (w *Wire) judgePage(p Page) (providers.Outcome, string) {
 	if p.Status >= http.StatusMultipleChoices && p.Status < http.StatusBadRequest {
 		return w.judgeRedirect(p)
 	}
-	if d, err := ParseDocument([]byte(p.Body)); err == nil {
-		return w.judgeDocument(p, d)
-	}
 	if outcome, code, ok := errorNamed(p); ok {
 		return outcome, code
+	}
+	if p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests {
+		return providers.Unknown, StatusCode(p.Status) // it is probes that are turned away
+	}
+	if d, err := ParseDocument([]byte(p.Body)); err == nil {
+		return w.judgeDocument(p, d)
 	}
 	name := title.FindStringSubmatch(p.Body)
 	switch {
 	case p.Status >= http.StatusInternalServerError:
 		return providers.Down, StatusCode(p.Status)
-	case p.Status == http.StatusForbidden, p.Status == http.StatusTooManyRequests:
-		return providers.Unknown, StatusCode(p.Status)
 	case name != nil && trouble.MatchString(name[1]):
 		return providers.Down, "error_page"
 	case p.Status == http.StatusOK && strings.TrimSpace(p.Body) != "":

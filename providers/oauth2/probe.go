@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/providers"
+	"github.com/bongsu/bongsu/providers/fetch"
 )
 
 const (
@@ -151,6 +152,9 @@ func (w *Wire) ProbeAuthorize(ctx context.Context, extra url.Values) providers.P
 		r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.5")
 		r.Header.Set("User-Agent", Agent(w.o.Callback))
 		answer, err := w.profile.Do(r)
+		if errors.Is(err, fetch.ErrTooLarge) {
+			return &providers.Error{Outcome: providers.Unknown, Code: fetch.CodeTooLarge, Err: Plain(err)} // some page comes
+		}
 		if err != nil {
 			return err
 		}

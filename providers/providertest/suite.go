@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -41,6 +42,7 @@ type World struct {
 	Other    *fakeidp.Upstream // another one, hostile if need be: plain OpenID Connect
 	Fetch    *fetch.Client
 	Timeout  time.Duration // for the provider; 0 is its own
+	ClientID string        // for the provider, where the upstream is not to know it; "" is the right one
 
 	server  *httptest.Server
 	browser *http.Client
@@ -69,6 +71,7 @@ func Run(t *testing.T, s Suite) {
 		{"keys", testKeys},
 		{"userinfo", testUserinfo},
 		{"patience", testPatience},
+		{"probes", testProbes},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, s) })
 	}
@@ -142,8 +145,9 @@ func (w *World) given() []string {
 func (w *World) OpenID() openid.Options {
 	client := w.Upstream.Client()
 	return openid.Options{
-		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: client.ID},
+		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: cmp.Or(w.ClientID, client.ID)},
 		ClientSecret: client.Secret,
+		Callback:     callback,
 		Fetch:        w.Fetch,
 		Timeout:      w.Timeout,
 		Now:          w.Now,
@@ -154,8 +158,9 @@ func (w *World) OpenID() openid.Options {
 func (w *World) OAuth2() oauth2.Options {
 	client := w.Upstream.Client()
 	return oauth2.Options{
-		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: client.ID},
+		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: cmp.Or(w.ClientID, client.ID)},
 		ClientSecret: client.Secret,
+		Callback:     callback,
 		Fetch:        w.Fetch,
 		Timeout:      w.Timeout,
 		Now:          w.Now,
