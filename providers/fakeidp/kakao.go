@@ -59,7 +59,7 @@ func (g grant) consents(item string) bool { return len(g.scope) == 0 || g.has(it
 
 func kakaoDiscovery(u *Upstream) map[string]any {
 	d := standardDiscovery(u)
-	d["userinfo_endpoint"] = u.Issuer() + "/v1/oidc/userinfo"
+	d["userinfo_endpoint"] = u.at(Userinfo) + "/v1/oidc/userinfo"
 	d["token_endpoint_auth_methods_supported"] = []string{"client_secret_post"}
 	d["request_uri_parameter_supported"] = false
 	d["claims_supported"] = []string{"iss", "aud", "sub", "auth_time", "iat", "exp", "nonce", "nickname", "picture", "email"}

@@ -87,11 +87,14 @@ func (u *Upstream) Issuer() string { return u.base }
 func (u *Upstream) URL(e Endpoint) string {
 	for _, r := range u.dialect.routes {
 		if r.endpoint == e {
-			return cmp.Or(u.places[e], u.base) + r.path
+			return u.at(e) + r.path
 		}
 	}
 	return ""
 }
+
+// at is the base of an endpoint's URLs.
+func (u *Upstream) at(e Endpoint) string { return cmp.Or(u.places[e], u.base) }
 
 // Subject returns the subject of a person here, whether or not they were ever here.
 func (u *Upstream) Subject(person string) string {
