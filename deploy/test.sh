@@ -22,7 +22,7 @@ all_lanes=(unit store race browser)
 
 # What the race detector watches: much concurrency, no SQL engine, which is slow
 # under it.
-race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/oauth/... ./broker/account/... ./broker/client/...)
+race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/...)
 export race_packages_text="${race_packages[*]}"
 
 lane_unit() {

@@ -36,7 +36,7 @@ type Wire interface {
 
 // The relay's measures.
 const (
-	retransmitMult = 4    // a frame is sent this many times ceil(log10(nodes+1))
+	retransmitMult = 6    // a frame is sent this many times ceil(log10(nodes+1)) by each who found it news
 	maxQueued      = 1024 // frames waiting for packets; the most often sent goes first
 )
 
@@ -99,8 +99,8 @@ func (c *Channel) Broadcast(message []byte) {
 		c.exchange.metrics.drop(dropOversize)
 		return
 	case len(message) <= MaxMessage:
-		c.exchange.enqueue(appendFrame(nil, c.name, message))
-	case !c.exchange.wire.Reliably(appendFrame(nil, c.name, message)):
+		c.exchange.enqueue(newFrame(c.name, message))
+	case !c.exchange.wire.Reliably(newFrame(c.name, message)):
 		c.exchange.metrics.drop(dropQueueFull)
 		return
 	}
@@ -174,7 +174,7 @@ func (x *Exchange) appendMessage(state []byte, c *Channel, message []byte) []byt
 		x.metrics.drop(dropOversize)
 		return state
 	}
-	return appendEntry(state, appendFrame(nil, c.name, message))
+	return appendEntry(state, newFrame(c.name, message))
 }
 
 // Absorb takes the messages of another node's [Exchange.Snapshot]. The caller

@@ -27,9 +27,10 @@ const frameVersion = 1
 
 var errFrame = errors.New("cluster: not a frame")
 
-// appendFrame appends a message of a channel: version, length of the name,
-// name, message.
-func appendFrame(b []byte, channel string, message []byte) []byte {
+// newFrame returns a message of a channel on its way: version, length of the
+// name, name, message.
+func newFrame(channel string, message []byte) []byte {
+	b := make([]byte, 0, 2+len(channel)+len(message))
 	b = append(b, frameVersion, byte(len(channel)))
 	b = append(b, channel...)
 	return append(b, message...)

@@ -83,7 +83,7 @@ func (g *guard) passStreams() {
 
 // admit returns the stream, counted, or closes it and returns nil.
 func (g *guard) admit(conn net.Conn) net.Conn {
-	reason := ""
+	var reason string
 	switch {
 	case !g.allowed(conn.RemoteAddr()):
 		reason = dropAddress

@@ -19,6 +19,13 @@ type Member struct {
 	Self bool
 }
 
+// What a table tells of.
+const (
+	peerJoined  = "peer joined"
+	peerChanged = "peer changed"
+	peerLeft    = "peer left" // or died
+)
+
 // The bounds of what is remembered of peers that were lost.
 const (
 	maxLost     = 256
@@ -48,8 +55,8 @@ func newTable(self string, note func(string, Member)) *table {
 
 // NotifyJoin, NotifyLeave and NotifyUpdate are memberlist's, which holds its
 // lock meanwhile.
-func (t *table) NotifyJoin(n *memberlist.Node)   { t.put(n, "peer joined") }
-func (t *table) NotifyUpdate(n *memberlist.Node) { t.put(n, "peer changed") }
+func (t *table) NotifyJoin(n *memberlist.Node)   { t.put(n, peerJoined) }
+func (t *table) NotifyUpdate(n *memberlist.Node) { t.put(n, peerChanged) }
 
 // NotifyLeave is told both of those that left and of those that died.
 func (t *table) NotifyLeave(n *memberlist.Node) {
@@ -60,7 +67,7 @@ func (t *table) NotifyLeave(n *memberlist.Node) {
 		t.lost[n.Name] = &lost{addr: m.Addr}
 	}
 	t.mu.Unlock()
-	t.note("peer left", m)
+	t.note(peerLeft, m)
 }
 
 func (t *table) put(n *memberlist.Node, what string) {
@@ -83,6 +90,11 @@ func (t *table) all() []Member {
 	}
 	slices.SortFunc(found, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 	return found
+}
+
+// others returns the members but this one.
+func (t *table) others() []Member {
+	return slices.DeleteFunc(t.all(), func(m Member) bool { return m.Self })
 }
 
 // count returns how many live, at least this node.

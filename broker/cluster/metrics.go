@@ -24,11 +24,12 @@ var dropReasons = []string{
 	dropUnknownChannel, dropQueueFull, dropOversize, dropRefused, dropUnsent,
 }
 
-// How an attempt to join a seed or a lost peer ended.
+// How an attempt to join a seed or a lost peer, or to catch up, ended.
 const (
 	rejoinJoined     = "joined"
 	rejoinFailed     = "failed"
 	rejoinUnresolved = "unresolved"
+	rejoinCaughtUp   = "caught_up" // with a member, after others had joined
 )
 
 // metrics are this node's. Label values come from closed sets and the names of
@@ -48,7 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}, []string{"reason"})
 	rejoins := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "bongsu_gossip_rejoins_total",
-		Help: "Attempts to join seeds and lost peers that were not among the members, by outcome.",
+		Help: "Attempts to join seeds and lost peers that were not among the members, and to catch up after others joined, by outcome.",
 	}, []string{"outcome"})
 	m := &metrics{
 		members: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -65,7 +66,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, reason := range dropReasons {
 		m.dropped[reason] = dropped.WithLabelValues(reason)
 	}
-	for _, outcome := range []string{rejoinJoined, rejoinFailed, rejoinUnresolved} {
+	for _, outcome := range []string{rejoinJoined, rejoinFailed, rejoinUnresolved, rejoinCaughtUp} {
 		m.rejoins[outcome] = rejoins.WithLabelValues(outcome)
 	}
 	if r != nil {

@@ -198,7 +198,6 @@ func (o Options) tuned() *memberlist.Config {
 	c.ProbeInterval, c.ProbeTimeout = 2*time.Second, time.Second
 	c.SuspicionMult = 4
 	c.GossipInterval, c.GossipNodes = 200*time.Millisecond, 4
-	c.RetransmitMult = retransmitMult
 	c.PushPullInterval = 30 * time.Second
 	c.GossipToTheDeadTime = 2 * time.Minute
 	c.TCPTimeout = tcpTimeout

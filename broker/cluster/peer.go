@@ -35,6 +35,7 @@ type Peer struct {
 	waiting atomic.Int64 // bytes in inbox
 	large   chan []byte
 	settled chan struct{}
+	stirred chan struct{} // somebody joined
 
 	life  context.Context // ends with Close
 	end   context.CancelFunc
@@ -52,6 +53,7 @@ func Open(o Options) (*Peer, error) {
 	p := &Peer{
 		options: o, logger: o.Logger, metrics: newMetrics(o.Registerer),
 		inbox: make(chan parcel, maxInbox), large: make(chan []byte, maxLarge), settled: make(chan struct{}),
+		stirred: make(chan struct{}, 1),
 	}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.members = newTable(o.Name, p.note)
@@ -192,10 +194,7 @@ func (p *Peer) sendLarge(ctx context.Context) {
 func (p *Peer) sendToAll(frame []byte) {
 	var sending sync.WaitGroup
 	free := make(chan struct{}, maxSending)
-	for _, m := range p.members.all() {
-		if m.Self {
-			continue
-		}
+	for _, m := range p.members.others() {
 		free <- struct{}{}
 		sending.Go(func() {
 			defer func() { <-free }()
@@ -211,6 +210,12 @@ func (p *Peer) sendToAll(frame []byte) {
 // note logs and counts changes of the membership.
 func (p *Peer) note(what string, m Member) {
 	p.metrics.members.Set(float64(p.members.count()))
+	if what == peerJoined && !m.Self {
+		select {
+		case p.stirred <- struct{}{}:
+		default:
+		}
+	}
 	p.logger.LogAttrs(context.Background(), slog.LevelInfo, "gossip membership",
 		slog.String("change", what), slog.String("peer", m.Name), slog.String("address", m.Addr.String()))
 }

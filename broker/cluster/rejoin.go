@@ -21,6 +21,8 @@ const (
 	resolveWithin = 3 * time.Second
 	maxResolved   = 64 // addresses of one seed
 	maxJoining    = 16 // at a time
+	catchUpAfter  = time.Second
+	catchUpJitter = 2 * time.Second
 )
 
 // The measures of settling: this many equal counts in a row, a second apart.
@@ -46,16 +48,41 @@ func newRejoiner(p *Peer) *rejoiner {
 // may go on for some seconds afterwards; no round waits for another.
 func (r *rejoiner) run(ctx context.Context) {
 	go r.peer.settle(ctx, r.round(ctx))
+	next := time.NewTimer(rejoinWait())
+	defer next.Stop()
+	var calm <-chan time.Time
 	for {
-		wait := time.NewTimer(rejoinEvery - rejoinJitter + rand.N(2*rejoinJitter))
+		stirred := r.peer.stirred
+		if calm != nil {
+			stirred = nil
+		}
 		select {
 		case <-ctx.Done():
-			wait.Stop()
 			return
-		case <-wait.C:
+		case <-next.C:
 			r.round(ctx)
+			next.Reset(rejoinWait())
+		case <-stirred:
+			calm = time.After(catchUpAfter + rand.N(catchUpJitter))
+		case <-calm:
+			calm = nil
+			r.catchUp()
 		}
 	}
+}
+
+func rejoinWait() time.Duration { return rejoinEvery - rejoinJitter + rand.N(2*rejoinJitter) }
+
+// catchUp exchanges everything with any one member, after some have joined or
+// returned: half of the nodes may have known for long what is news to the
+// others, and only those that find it news pass it on.
+func (r *rejoiner) catchUp() {
+	members := r.peer.members.others()
+	if len(members) == 0 {
+		return
+	}
+	addr := members[rand.N(len(members))].Addr
+	r.once(new(sync.WaitGroup), addr.String(), func() { r.exchange(addr, rejoinCaughtUp) })
 }
 
 // round asks every seed and lost peer that is not a member. The channel is
@@ -63,7 +90,7 @@ func (r *rejoiner) run(ctx context.Context) {
 func (r *rejoiner) round(ctx context.Context) <-chan struct{} {
 	var asking sync.WaitGroup
 	for _, seed := range r.peer.options.Seeds {
-		r.once(&asking, seed, func() { r.seed(ctx, &asking, seed) })
+		r.once(&asking, "seed "+seed, func() { r.seed(ctx, &asking, seed) })
 	}
 	for _, addr := range r.peer.members.missed() {
 		r.join(ctx, &asking, addr)
@@ -113,19 +140,21 @@ func (r *rejoiner) join(ctx context.Context, asking *sync.WaitGroup, addr netip.
 	if r.peer.members.has(addr) || !r.peer.options.allows(addr.Addr()) || ctx.Err() != nil {
 		return
 	}
-	r.once(asking, addr.String(), func() {
-		r.free <- struct{}{}
-		defer func() { <-r.free }()
-		if r.peer.life.Err() != nil {
-			return
-		}
-		// A name must stand there and is not looked at.
-		if _, err := r.peer.list.Join([]string{"seed/" + addr.String()}); err != nil {
-			r.peer.metrics.rejoins[rejoinFailed].Inc()
-			return
-		}
-		r.peer.metrics.rejoins[rejoinJoined].Inc()
-	})
+	r.once(asking, addr.String(), func() { r.exchange(addr, rejoinJoined) })
+}
+
+// exchange is a push/pull with the node at addr.
+func (r *rejoiner) exchange(addr netip.AddrPort, outcome string) {
+	r.free <- struct{}{}
+	defer func() { <-r.free }()
+	if r.peer.life.Err() != nil {
+		return
+	}
+	// A name must stand there and is not looked at.
+	if _, err := r.peer.list.Join([]string{"seed/" + addr.String()}); err != nil {
+		outcome = rejoinFailed
+	}
+	r.peer.metrics.rejoins[outcome].Inc()
 }
 
 // resolve returns where a seed is, without this node's memory: stale addresses

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// From key one to key two over all nodes, one after the other: nobody loses a
+// peer or a message.
+func TestGossipKeysAreRotatedOnline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := together(t, far(31), 12)
+		defer end(nodes...)
+		one, two := Fingerprint(testKey("one")), Fingerprint(testKey("two"))
+		for _, n := range nodes {
+			n.left.count.Store(0)
+		}
+		if err := nodes[0].Install(t.Context(), testKey("two")); err != nil {
+			t.Fatal(err)
+		}
+		pass(3 * time.Second)
+		if err := nodes[0].Use(t.Context(), two); !errors.Is(err, ErrNotEverywhere) {
+			t.Fatalf("Use of a key that the others lack: %v, want %v", err, ErrNotEverywhere)
+		}
+		each := func(what string, f func(n *node) error) {
+			t.Helper()
+			for _, n := range nodes {
+				if err := f(n); err != nil {
+					t.Fatalf("%s at %s: %v", what, n.board.own, err)
+				}
+				n.board.say()
+				pass(500 * time.Millisecond)
+			}
+			pass(3 * time.Second)
+			if !complete(nodes) || !agreed(nodes) {
+				t.Fatalf("after %s the nodes are not one", what)
+			}
+		}
+		each("install", func(n *node) error { return n.Install(t.Context(), testKey("two")) })
+		if err := nodes[3].Remove(t.Context(), one); !errors.Is(err, ErrInUse) {
+			t.Fatalf("Remove of the key in use: %v, want %v", err, ErrInUse)
+		}
+		each("use", func(n *node) error { return n.Use(t.Context(), two) })
+		each("remove", func(n *node) error { return n.Remove(t.Context(), one) })
+		for _, n := range nodes {
+			if diff := cmp.Diff([]string{two}, n.Keys()); diff != "" {
+				t.Errorf("%s holds (-want +got):\n%s", n.board.own, diff)
+			}
+			if left := n.left.count.Load(); left != 0 {
+				t.Errorf("%s saw %d peers leave", n.board.own, left)
+			}
+			if dropped := n.dropped(dropKey); dropped != 0 {
+				t.Errorf("%s could not decrypt %d times", n.board.own, dropped)
+			}
+			for _, m := range n.Members() {
+				if diff := cmp.Diff([]string{two}, m.Keys); diff != "" {
+					t.Errorf("%s believes of %s (-want +got):\n%s", n.board.own, m.Name, diff)
+				}
+			}
+		}
+	})
+}
+
+func TestKeysAreRemovedFromTheMiddle(t *testing.T) {
+	var keys [][]byte
+	var names []string
+	for _, name := range []string{"a", "b", "c", "d"} {
+		keys = append(keys, testKey(name))
+		names = append(names, Fingerprint(testKey(name)))
+	}
+	k, err := newKeyring(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := k.ring.GetKeys() // as a reader that decrypts holds it
+	held := slices.Clone(before)
+	if err := k.remove(names[1]); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{names[0], names[2], names[3]}, k.fingerprints()); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if !slices.EqualFunc(before, held, slices.Equal) {
+		t.Error("keys moved under a reader")
+	}
+	if err := k.remove(names[0]); !errors.Is(err, ErrInUse) {
+		t.Errorf("remove of the first: %v, want %v", err, ErrInUse)
+	}
+	if err := k.remove("no such"); !errors.Is(err, ErrKey) {
+		t.Errorf("remove of none: %v, want %v", err, ErrKey)
+	}
+	if err := k.use(names[3]); err != nil || k.fingerprints()[0] != names[3] {
+		t.Errorf("use: %v, first is %s", err, k.fingerprints()[0])
+	}
+	if err := k.use(names[1]); !errors.Is(err, ErrKey) {
+		t.Errorf("use of a removed key: %v, want %v", err, ErrKey)
+	}
+}
+
+func TestKeysThatCannotBeInstalled(t *testing.T) {
+	k, err := newKeyring([][]byte{testKey("0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.install([]byte("short")); !errors.Is(err, ErrKey) {
+		t.Errorf("a short key: %v", err)
+	}
+	for i := range maxKeys - 1 {
+		if err := k.install(testKey(nodeName(i))); err != nil {
+			t.Fatalf("key %d: %v", i+2, err)
+		}
+	}
+	if err := k.install(testKey("one too many")); !errors.Is(err, ErrKey) {
+		t.Errorf("one too many: %v", err)
+	}
+	plain := new(keyring)
+	if plain.install(testKey("0")) == nil || plain.use("x") == nil || plain.remove("x") == nil || plain.fingerprints() != nil {
+		t.Error("a plain pool has keys")
+	}
+	if got := parseMeta(appendMeta(nil, k.fingerprints())); !slices.Equal(got, k.fingerprints()) {
+		t.Errorf("read back %v", got)
+	}
+	for _, nonsense := range [][]byte{nil, {1}, {2, 0}, {1, 1}, {1, 200}, {1, 0, 0}} {
+		if got := parseMeta(nonsense); got != nil {
+			t.Errorf("parseMeta(%v) = %v", nonsense, got)
+		}
+	}
+}
