@@ -20,6 +20,9 @@ var pageCSS string
 //go:embed assets/status.css
 var statusCSS string
 
+//go:embed assets/account.css
+var accountCSS string
+
 //go:embed assets/app.js
 var appJS []byte
 
@@ -33,9 +36,11 @@ type assets struct {
 	styleHash  string // sha256-… of exactly that
 	statusMore string // what the status page says behind it
 	statusHash string // of both together
-	scriptPath string // /assets/app.<hash>.js
-	icon       string // data URL, so that browsers ask for no favicon
-	files      map[string]file
+	// The same of the account page and the questions about it.
+	accountMore, accountHash string
+	scriptPath               string // /assets/app.<hash>.js
+	icon                     string // data URL, so that browsers ask for no favicon
+	files                    map[string]file
 }
 
 type file struct {
@@ -51,13 +56,15 @@ const (
 
 func loadAssets() (*assets, error) {
 	style := minify(pageCSS)
-	more := minify(statusCSS)
+	more, account := minify(statusCSS), minify(accountCSS)
 	scriptSum := sha256.Sum256(appJS)
 	a := &assets{
 		style:      style,
 		styleHash:  hashOf(style),
 		statusMore: more,
 		statusHash: hashOf(style + more),
+
+		accountMore: account, accountHash: hashOf(style + account),
 		scriptPath: "/assets/app." + hex.EncodeToString(scriptSum[:6]) + ".js",
 		icon: "data:image/svg+xml," + strings.NewReplacer("#", "%23", "<", "%3C", ">", "%3E", "{", "%7B", "}", "%7D").
 			Replace(strings.TrimSpace(string(iconSVG))),

@@ -23,6 +23,7 @@ const (
 	varClient   variable = iota // Hanbit Store
 	varClientTo                 // Korean only: the website with the particle that means "to"
 	varWay                      // Kakao
+	varOther                    // a second way: Google
 	varWayTo                    // Korean only: the way with the particle that means "by"
 	varLogin                    // Kakao Login
 	varTime                     // 3:42 PM
@@ -31,7 +32,7 @@ const (
 	varCounts
 )
 
-var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "WayTo", "Login", "Time", "Count", "Site"}
+var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "Other", "WayTo", "Login", "Time", "Count", "Site"}
 
 // values fills the variables of one sentence.
 type values [varCounts]string

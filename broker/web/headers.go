@@ -9,7 +9,7 @@ import (
 // answers.
 type headers struct {
 	fixed     map[string][]string
-	status    []string // the policy of the status page, which has style of its own
+	policies  map[string][]string // of templates with style of their own
 	languages map[string][]string
 }
 
@@ -28,7 +28,10 @@ func policy(styleHash string) string {
 func newHeaders(files *assets, dev bool) headers {
 	h := headers{
 		fixed: make(map[string][]string), languages: make(map[string][]string),
-		status: []string{policy(files.statusHash)},
+		policies: map[string][]string{"status": {policy(files.statusHash)}},
+	}
+	for _, template := range []string{"account", "link", "unlink"} {
+		h.policies[template] = []string{policy(files.accountHash)}
 	}
 	add := func(name, value string) { h.fixed[name] = []string{value} }
 	add("Content-Type", "text/html; charset=utf-8")
@@ -49,12 +52,12 @@ func newHeaders(files *assets, dev bool) headers {
 	return h
 }
 
-// set puts the headers of a page that template draws into to. The values are shared: their capacity
-// is their length, so nobody can append to them in place.
+// set puts the headers of a page that template draws into to. The values are
+// shared: their capacity is their length, so nobody can append to them in place.
 func (h headers) set(to http.Header, lang, template string) {
 	maps.Copy(to, h.fixed)
-	if template == "status" {
-		to["Content-Security-Policy"] = h.status
+	if own, ok := h.policies[template]; ok {
+		to["Content-Security-Policy"] = own
 	}
 	to["Content-Language"] = h.languages[lang]
 }

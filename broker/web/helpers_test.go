@@ -169,11 +169,12 @@ func matchView(lang string) Match {
 var allReasons = []Reason{
 	ReasonUnfinished, ReasonUnavailable, ReasonDenied, ReasonSetup, ReasonInvalid, ReasonDown, ReasonExisting, ReasonStore,
 	ReasonSlow, ReasonChecking, ReasonCutOff, ReasonIsolated, ReasonBusy, ReasonPartial, ReasonPaused,
+	ReasonNew, ReasonNotYours, ReasonSameWay, ReasonLinked, ReasonStale,
 }
 
 var allProblems = []ProblemKind{
 	ProblemExpired, ProblemDone, ProblemClient, ProblemRequest, ProblemCallback, ProblemUnavailable, ProblemNotFound,
-	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy,
+	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy, ProblemTaken, ProblemSession,
 }
 
 // allViews is every page in every state that changes its shape.
@@ -190,7 +191,30 @@ func allViews(lang string) map[string]View {
 		},
 		"account": Account{
 			Frame: frame(lang), Name: "김하늘", Email: "haneul.kim@gmail.com", LogoutHref: "/logout",
-			Ways: []Way{{ID: "kakao", Kind: "kakao", LastUsed: true}, {ID: "naver", Kind: "naver", Down: true}},
+			Independent: 2, Proved: checkedAt, ProvedBy: kakao, StepToken: "step", Note: NoteLinked, NoteWay: kakao,
+			Ways: []AccountWay{
+				{Way: Way{ID: "kakao", Kind: "kakao", LastUsed: true}, Linked: true, Since: checkedAt, Action: "/account/unlink/kakao", Identity: "tag"},
+				{Way: Way{ID: "naver", Kind: "naver", Down: true}, Linked: true, Since: checkedAt, Action: "/account/unlink/naver"},
+				{Way: Way{ID: "google", Kind: "google"}, Action: "/account/link/google"},
+				{Way: Way{ID: "apple", Kind: "apple", Down: true}, Action: "/account/link/apple"},
+			},
+		},
+		"account with one way": Account{
+			Frame: frame(lang), Independent: 1,
+			Ways: []AccountWay{{Way: kakao, Linked: true, Last: true, Action: "/account/unlink/kakao"}},
+		},
+		"signed out": LoggedOut{Frame: frame(lang), SignInHref: "/account/sign-in", Note: NoteDisabled, NoteWay: kakao},
+		"link": Link{
+			Frame: frame(lang), Owner: kakao, OwnerName: "김하늘", New: Way{ID: "google", Kind: "google"}, NewName: "haneul.kim@gmail.com",
+			Action: "/login/a/link", Pair: "pair", CancelAction: "/login/a/cancel", StepToken: "step",
+		},
+		"link on the way to a website": Link{
+			Frame: frame(lang), Owner: kakao, New: Way{ID: "google", Kind: "google"},
+			Action: "/login/a/link", Pair: "pair", CancelAction: "/login/a/cancel", StepToken: "step", Website: true,
+		},
+		"unlink": Unlink{
+			Frame: frame(lang), Way: kakao, Left: []Way{{ID: "naver", Kind: "naver"}}, Identity: "tag",
+			Action: "/login/a/unlink", CancelAction: "/login/a/cancel", StepToken: "step",
 		},
 	}
 	for _, reason := range allReasons {
@@ -202,6 +226,14 @@ func allViews(lang string) map[string]View {
 		menu.Idle = 10 * time.Minute
 		menu.Ways = append(menu.Ways, Way{ID: "passkey", Kind: "passkey", Href: "/p"}, Way{ID: "corp", Kind: "openid", Name: "Hanbit ID", Href: "/c"})
 		views["menu "+string(reason)] = menu
+	}
+	for _, task := range []Task{TaskOwner, TaskNew} {
+		menu := menuView(lang)
+		menu.Task, menu.About, menu.Removing, menu.NewHref = task, kakao, lang == "en", "/login/a/menu?why=new"
+		views["menu to prove "+string(task)] = menu
+	}
+	for note := range notes {
+		views["note "+string(note)] = Account{Frame: frame(lang), Note: note, NoteWay: kakao}
 	}
 	maps.Copy(views, menusWhileDown(lang))
 	maps.Copy(views, statusViews(lang))

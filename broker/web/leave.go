@@ -45,18 +45,29 @@ func (l Logout) model(s *scene) (any, error) {
 type loggedOutPage struct {
 	Page page
 
-	Home string
-	Back string
+	Lead   string
+	Notice *notice
+	SignIn string
+	Home   string
+	Back   string
 }
 
 func (LoggedOut) template() string { return "logged_out" }
 
 func (l LoggedOut) model(s *scene) (any, error) {
-	return &loggedOutPage{
-		Page: s.page(s.text("logged_out.title")),
-		Home: link(s.frame.Client.Home),
-		Back: s.sayOr("back.to", "back.any"),
-	}, nil
+	p := &loggedOutPage{
+		Page:   s.page(s.text("logged_out.title")),
+		Lead:   s.text("logged_out.lead"),
+		SignIn: link(l.SignInHref),
+		Notice: s.noted(l.Note, l.NoteWay),
+		Home:   link(s.frame.Client.Home),
+		Back:   s.sayOr("back.to", "back.any"),
+	}
+	if p.SignIn != "" {
+		p.Page = s.page(s.text("signed_out.title"))
+		p.Lead = s.text("signed_out.lead")
+	}
+	return p, nil
 }
 
 type terminalPage struct {
@@ -77,45 +88,5 @@ func (t Terminal) model(s *scene) (any, error) {
 	// The answer to a POST: nothing may load it again.
 	p.Page.Script = false
 	p.Page.Languages = nil
-	return p, nil
-}
-
-type accountPage struct {
-	Page page
-
-	Person     string
-	Email      string
-	Ways       []accountWay
-	LogoutHref string
-}
-
-type accountWay struct {
-	Glyph  template.HTML
-	Name   string
-	Detail string
-	Badge  string
-}
-
-func (Account) template() string { return "account" }
-
-func (a Account) model(s *scene) (any, error) {
-	p := &accountPage{
-		Page:       s.page(s.text("account.title")),
-		Person:     clean(a.Name),
-		Email:      clean(a.Email),
-		LogoutHref: link(a.LogoutHref),
-	}
-	p.Page.Wide = true
-	for _, w := range a.Ways {
-		words := s.name(w)
-		row := accountWay{Glyph: words.glyph, Name: words.name}
-		if w.Down {
-			row.Detail = s.text("account.down")
-		}
-		if w.LastUsed {
-			row.Badge = s.text("menu.last_used")
-		}
-		p.Ways = append(p.Ways, row)
-	}
 	return p, nil
 }

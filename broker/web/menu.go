@@ -31,6 +31,7 @@ type menuPage struct {
 	Kakao   bool   // advice about the KakaoTalk app makes sense
 	Checked string // when we last looked, on the page without any way left
 	Back    string // label of the way back to the website, there
+	NewHref string
 }
 
 func (m Menu) template() string {
@@ -41,11 +42,7 @@ func (m Menu) template() string {
 }
 
 func (m Menu) model(s *scene) (any, error) {
-	heading := "menu.title"
-	if m.template() == "nothing" {
-		heading = "nothing.title"
-	}
-	p := &menuPage{Page: s.lasting(s.text(heading), m.CancelAction, m.StepToken)}
+	p := &menuPage{Page: s.lasting(m.heading(s), m.CancelAction, m.StepToken), NewHref: link(m.NewHref)}
 	m.sortWays(s, p)
 	if m.template() == "nothing" {
 		p.Lead = s.sayOr("nothing.lead", "nothing.lead_any")
@@ -55,14 +52,45 @@ func (m Menu) model(s *scene) (any, error) {
 		}
 		return p, nil
 	}
+	p.Lead = m.purpose(s)
 	if m.Notice != nil && m.Notice.Reason != ReasonNone {
 		p.Notice = m.notice(s)
 		return p, nil
 	}
-	if s.client != "" {
+	if s.client != "" && p.Lead == "" {
 		p.Lead = s.say("menu.lead", &values{varClient: s.client})
 	}
 	return p, nil
+}
+
+func (m Menu) heading(s *scene) string {
+	switch {
+	case m.template() == "nothing":
+		return s.text("nothing.title")
+	case m.Task == TaskOwner:
+		return s.text("task.owner.title")
+	case m.Task == TaskNew:
+		words := s.name(m.About)
+		return s.say("task.new.title", &values{varWay: words.name, varLogin: words.login})
+	default:
+		return s.text("menu.title")
+	}
+}
+
+// purpose says what the ways are for, when not for logging in.
+func (m Menu) purpose(s *scene) string {
+	words := s.name(m.About)
+	v := values{varWay: words.name, varLogin: words.login}
+	switch {
+	case m.Task == TaskNew:
+		return s.say("task.new.lead", &v)
+	case m.Task == TaskOwner && m.Removing:
+		return s.say("task.owner.unlink", &v)
+	case m.Task == TaskOwner:
+		return s.say("task.owner.link", &v)
+	default:
+		return ""
+	}
 }
 
 // sortWays makes buttons of the ways that can be used and text of the others,

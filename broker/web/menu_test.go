@@ -289,7 +289,7 @@ func TestKoreanParticleBehindTheWebsite(t *testing.T) {
 		{"", "이용하던 서비스로 돌아가기"},
 	}
 	for _, tt := range tests {
-		view := LoggedOut{Frame{Lang: "ko", Client: Client{Name: tt.name, Home: "https://shop.example/"}}}
+		view := LoggedOut{Frame: Frame{Lang: "ko", Client: Client{Name: tt.name, Home: "https://shop.example/"}}}
 		if got := text(byClass(draw(t, view), "primary")[0]); got != tt.want {
 			t.Errorf("%q: the button says %q, want %q", tt.name, got, tt.want)
 		}

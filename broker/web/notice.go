@@ -36,6 +36,11 @@ var notices = map[Reason]struct {
 	ReasonBusy:        {"amber", []string{"notice.busy.on"}, true},
 	ReasonPartial:     {"amber", nil, true},
 	ReasonPaused:      {"amber", []string{"notice.paused.on", "notice.down.on"}, true},
+	ReasonNew:         {"blue", []string{"notice.new.on"}, true},
+	ReasonNotYours:    {"blue", []string{"notice.not_yours.on"}, true},
+	ReasonSameWay:     {"blue", []string{"notice.same_way.on"}, true},
+	ReasonLinked:      {"blue", []string{"notice.linked.on"}, true},
+	ReasonStale:       {"blue", []string{"notice.stale.on"}, true},
 }
 
 // elsewhere are the sentences that promise another way; where there is none the

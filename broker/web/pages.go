@@ -73,12 +73,15 @@ func (p *Pages) warm() error {
 		for _, view := range []View{
 			Menu{Ways: []Way{{}}},
 			Menu{},
+			Menu{Task: TaskNew},
 			Match{},
 			Problem{},
 			Logout{},
-			LoggedOut{},
+			LoggedOut{SignInHref: "/", Note: NoteDisabled},
 			Terminal{Href: "https://localhost/"},
-			Account{},
+			Account{Independent: 1, Ways: []AccountWay{{Linked: true}, {}}, Note: NoteLinked},
+			Link{},
+			Unlink{Left: []Way{{}}},
 			Status{},
 		} {
 			if err := p.draw(io.Discard, lang, view); err != nil {
@@ -188,7 +191,8 @@ func parseTemplates(words *catalogue, files *assets) (*template.Template, error)
 		if len(missing) > 0 {
 			return nil, fmt.Errorf("web: %s: no such words: %v", name.Name(), missing)
 		}
-		text = strings.NewReplacer("{{style}}", files.style, "{{status_style}}", files.statusMore, "{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
+		text = strings.NewReplacer("{{style}}", files.style, "{{status_style}}", files.statusMore, "{{account_style}}", files.accountMore,
+			"{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
 		if _, err := root.Parse(text); err != nil {
 			return nil, fmt.Errorf("parse %s: %w", name.Name(), err)
 		}

@@ -317,7 +317,7 @@ func TestLanguageLinksKeepTheQuery(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			view := LoggedOut{Frame{Lang: "en", LangPath: tt.path}}
+			view := LoggedOut{Frame: Frame{Lang: "en", LangPath: tt.path}}
 			var got []string
 			for _, a := range elements(draw(t, view), "a") {
 				if attr(a, "hreflang") != "" {

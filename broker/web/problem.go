@@ -34,6 +34,8 @@ var problems = map[ProblemKind]struct {
 	ProblemForbidden:   {"shield", true},
 	ProblemInternal:    {"alert", false},
 	ProblemCookies:     {"info", true},
+	ProblemTaken:       {"shield", false},
+	ProblemSession:     {"shield", false},
 	ProblemBusy:        {"people", false},
 }
 

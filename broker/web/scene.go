@@ -33,6 +33,7 @@ type page struct {
 	Name        string // the website's
 	Logo        template.URL
 	Letter      string // of the neutral mark
+	Own         bool   // no website's page: it shows our own mark
 	Languages   []languageLink
 	SupportCode string
 	StatusHref  string
@@ -41,6 +42,7 @@ type page struct {
 	Script      bool
 	Fresh       bool // the script may load this page again
 	Wide        bool
+	Account     bool // has the style of the account page
 	Status      bool // the public status page: more style, and loaded again while it is looked at
 	Idle        int  // seconds
 	More        string
@@ -70,6 +72,7 @@ func (s *scene) page(heading string) page {
 		Heading:     heading,
 		Name:        s.client,
 		Logo:        logo(s.frame.Client.Logo),
+		Own:         s.frame.Client.Own,
 		SupportCode: clean(s.frame.SupportCode),
 		StatusHref:  s.status(),
 		Script:      true,
@@ -149,6 +152,14 @@ const maxAge = 12 * time.Hour
 // checked says when something was last looked at, or nothing when that was too
 // long ago for a time of day.
 func (s *scene) checked(at time.Time) string {
+	if told := s.clock(at); told != "" {
+		return s.say("notice.checked", &values{varTime: told})
+	}
+	return ""
+}
+
+// clock tells a time of day, or nothing when that was too long ago for one.
+func (s *scene) clock(at time.Time) string {
 	if at.IsZero() || s.now.Sub(at) > maxAge || at.Sub(s.now) > time.Minute {
 		return ""
 	}
@@ -156,7 +167,7 @@ func (s *scene) checked(at time.Time) string {
 	if zone == nil {
 		zone = korea
 	}
-	return s.say("notice.checked", &values{varTime: clock(s.lang, at.In(zone))})
+	return clock(s.lang, at.In(zone))
 }
 
 // clock tells a time of day: 오후 3:42, 3:42 PM, 15:42.

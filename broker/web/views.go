@@ -34,6 +34,7 @@ func (Frame) retryAfter() int { return 0 }
 // Client is the website as people know it.
 type Client struct {
 	Name string // in the page's language
+	Own  bool   // no website: our own account page, with our own mark
 	Logo string // https URL on our own origin or data URL; empty shows the neutral mark
 	Home string // where "start again" and "back to the website" lead; may be empty
 }
@@ -75,6 +76,11 @@ const (
 	ReasonBusy        Reason = "busy"        // as many logins as it may be sent now; Notice.Wait
 	ReasonPartial     Reason = "partial"     // fails for some devices only; Notice.Device
 	ReasonPaused      Reason = "paused"      // an operator switched it off
+	ReasonNew         Reason = "new"         // proven, but nobody has this identity either
+	ReasonNotYours    Reason = "not_yours"   // proven, but no way into this account
+	ReasonSameWay     Reason = "same_way"    // proven, but the very one that is to be removed
+	ReasonLinked      Reason = "linked"      // proven, but linked to this account already
+	ReasonStale       Reason = "stale"       // the provider answered by an older sign-in
 )
 
 // Notice is the sentence above the buttons.
@@ -101,7 +107,25 @@ type Menu struct {
 	// website with access_denied. StepToken goes with it.
 	CancelAction string
 	StepToken    string
+	// Task says what the ways are for, when not for logging in. About is the way
+	// that is to be linked, or removed when Removing.
+	Task     Task
+	About    Way
+	Removing bool
+	// NewHref leads back to the question of [Match], for whoever finds no
+	// earlier way; empty shows nothing.
+	NewHref string
 }
+
+// Task is what a menu's ways are for.
+type Task string
+
+// The tasks. None is logging in.
+const (
+	TaskNone  Task = ""
+	TaskOwner Task = "owner" // prove a way that the account has, before About is changed
+	TaskNew   Task = "new"   // prove About itself
+)
 
 // Match asks whether an identity never seen before belongs to somebody we know.
 type Match struct {
@@ -152,6 +176,12 @@ const (
 	// ProblemBusy: every way is sent as many logins as it may be now. 503, with
 	// RetryAfter, and a RetryHref to the menu of the same login.
 	ProblemBusy ProblemKind = "busy"
+	// ProblemTaken: an identity that another account has. 409; says nothing
+	// about whose.
+	ProblemTaken ProblemKind = "taken"
+	// ProblemSession: a change of an account by a browser without the session
+	// that began it.
+	ProblemSession ProblemKind = "session"
 )
 
 // Logout asks before a session ends.
@@ -164,8 +194,14 @@ type Logout struct {
 	StepToken string
 }
 
-// LoggedOut says that the session has ended.
-type LoggedOut struct{ Frame }
+// LoggedOut says that the session has ended, or that there is none.
+type LoggedOut struct {
+	Frame
+
+	SignInHref string // to the account page; empty shows nothing. When set, nobody just logged out.
+	Note       Note
+	NoteWay    Way
+}
 
 // Terminal takes the browser back to the website after one of our own POSTs:
 // a meta refresh and the link with id "return", because browsers apply
@@ -174,14 +210,4 @@ type Terminal struct {
 	Frame
 
 	Href string
-}
-
-// Account is the signed-in person's own page.
-type Account struct {
-	Frame
-
-	Name       string
-	Email      string
-	Ways       []Way // linked
-	LogoutHref string
 }

@@ -1,0 +1,214 @@
+package web
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Account is the signed-in person's own page.
+type Account struct {
+	Frame
+
+	Name  string
+	Email string
+	// Ways are those that are linked, then those that could be.
+	Ways []AccountWay
+	// Independent is how many of the linked ways share no fate: what stops one
+	// leaves the others.
+	Independent int
+	// Proved is when the person last proved themselves in this browser, and
+	// ProvedBy how; zero says nothing.
+	Proved     time.Time
+	ProvedBy   Way
+	StepToken  string // goes with every form of Ways
+	LogoutHref string
+	Note       Note // how a change ended; said once
+	NoteWay    Way
+}
+
+// AccountWay is one row: a way that is linked, or one that could be.
+type AccountWay struct {
+	Way
+
+	Linked bool
+	Since  time.Time // when it was linked
+	// Action is where the form with the id "unlink-" or "link-" and the way's ID
+	// posts to; empty where nothing can be done, and a text says why.
+	Action string
+	// Identity goes with the form of a linked way: which identity of the provider.
+	Identity string
+	// Last is of the only way in: it cannot be unlinked.
+	Last bool
+}
+
+// Note is what the account page says once, about a way.
+type Note string
+
+// The notes.
+const (
+	NoteLinked   Note = "linked"
+	NoteUnlinked Note = "unlinked"
+	NoteAlready  Note = "already"  // it was linked before
+	NoteGone     Note = "gone"     // it was not linked any more
+	NoteLast     Note = "last"     // the only way in stays
+	NoteDisabled Note = "disabled" // the account of that identity is disabled
+)
+
+// notes says how each note is put: tone, and whether a sentence follows.
+var notes = map[Note]struct {
+	tone string
+	more bool
+}{
+	NoteLinked:   {"green", true},
+	NoteUnlinked: {"green", true},
+	NoteAlready:  {"blue", false},
+	NoteGone:     {"blue", false},
+	NoteLast:     {"amber", true},
+	NoteDisabled: {"amber", false},
+}
+
+// noted words a note; nil for one that is none.
+func (s *scene) noted(n Note, about Way) *notice {
+	form, known := notes[n]
+	if !known {
+		return nil
+	}
+	words := s.name(about)
+	said := &notice{Tone: form.tone, Fact: s.say("note."+string(n), &values{varWay: words.name, varLogin: words.login})}
+	if form.more {
+		said.On = []string{s.text("note." + string(n) + ".on")}
+	}
+	return said
+}
+
+type accountPage struct {
+	Page page
+
+	Person  string
+	Email   string
+	Notice  *notice
+	Count   string
+	Badge   string
+	Good    bool
+	Bars    []bool // lit or not; hidden from screen readers
+	Summary []string
+	Proved  string
+	Ways    []accountRow
+	Logout  string
+}
+
+type accountRow struct {
+	ID, Name string
+	Glyph    template.HTML
+	Detail   string
+	Badge    string
+	Action   string
+	Identity string
+	Label    string // of the button
+	Spoken   string // the same with the way's name, for screen readers
+	Form     string // id of the button
+	Why      string // stands where a button would do nothing
+}
+
+func (Account) template() string { return "account" }
+
+func (a Account) model(s *scene) (any, error) {
+	p := &accountPage{
+		Page:   s.page(s.text("account.title")),
+		Person: clean(a.Name),
+		Email:  clean(a.Email),
+		Notice: s.noted(a.Note, a.NoteWay),
+		Logout: link(a.LogoutHref),
+	}
+	p.Page.Wide, p.Page.Account, p.Page.StepToken = true, true, a.StepToken
+	if at := s.clock(a.Proved); at != "" {
+		p.Proved = s.say("account.proved", &values{varTime: at, varWay: s.name(a.ProvedBy).name})
+	}
+	a.summarise(s, p)
+	for _, w := range a.Ways {
+		p.Ways = append(p.Ways, s.accountRow(w))
+	}
+	return p, nil
+}
+
+// summarise says how many ways there are, and what that is worth.
+func (a Account) summarise(s *scene, p *accountPage) {
+	n := max(a.Independent, 0)
+	if n == 0 {
+		return
+	}
+	p.Count = s.count("account.count", n, &values{varCount: strconv.Itoa(n)})
+	for i := range 3 {
+		p.Bars = append(p.Bars, i < n)
+	}
+	var linked []string
+	var only names
+	for _, w := range a.Ways {
+		if w.Linked {
+			only = s.name(w.Way)
+			linked = append(linked, only.name)
+		}
+	}
+	v := values{varWay: strings.Join(linked, s.text("list"))}
+	if n > 1 {
+		p.Badge, p.Good = s.text("account.good"), true
+		p.Summary = []string{s.say("account.by", &v), s.text("account.one_may_stop")}
+		return
+	}
+	p.Badge = s.text("account.low")
+	if len(linked) == 1 {
+		v[varLogin] = only.login
+		p.Summary = []string{s.say("account.only", &v)}
+	} else {
+		p.Summary = []string{s.say("account.by", &v), s.text("account.one_fate")}
+	}
+}
+
+func (s *scene) accountRow(w AccountWay) accountRow {
+	words := s.name(w.Way)
+	row := accountRow{ID: w.ID, Name: words.name, Glyph: words.glyph, Action: link(w.Action)}
+	v := values{varWay: words.name, varLogin: words.login}
+	if !w.Linked {
+		row.Detail, row.Label, row.Form = s.text("account.unlinked"), s.text("account.link"), "link-"+w.ID
+		row.Spoken = s.say("account.link_this", &v)
+		if w.Down || row.Action == "" {
+			row.Action, row.Why = "", s.say("account.no_link", &v)
+		}
+		return row
+	}
+	row.Identity, row.Form = w.Identity, "unlink-"+w.ID
+	row.Label, row.Spoken = s.text("account.unlink"), s.say("account.unlink_this", &v)
+	if date := s.since(w.Since); date != "" {
+		row.Detail = s.say("account.since", &values{varTime: date})
+	}
+	if w.LastUsed {
+		row.Badge = s.text("account.current")
+	}
+	if w.Down {
+		row.Detail = s.text("account.down")
+	}
+	if w.Last || row.Action == "" {
+		row.Action, row.Why = "", s.text("account.last")
+	}
+	return row
+}
+
+// since tells a day with its year: 2026.10.02, Oct 2, 2026, 2026/10/02.
+func (s *scene) since(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	zone := s.frame.Zone
+	if zone == nil {
+		zone = korea
+	}
+	switch s.lang {
+	case "en":
+		return at.In(zone).Format("Jan 2, 2006")
+	case "ja":
+		return at.In(zone).Format("2006/01/02")
+	}
+	return at.In(zone).Format("2006.01.02")
+}
