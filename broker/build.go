@@ -165,8 +165,8 @@ func (b *Broker) buildWalk(context.Context) error {
 	}
 	b.login, err = login.New(login.Options{
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.providers,
-		Unordered: b.config.Languages.OrderWays,
-		Accounts:  b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
+		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
+		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Health: b.board, Ceilings: ceilings,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,

@@ -1,14 +1,10 @@
 package broker
 
 import (
-	"errors"
 	"net/http"
 
-	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/login"
-	"github.com/bongsu/bongsu/broker/session"
-	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 )
 
@@ -26,7 +22,7 @@ func (b *Broker) frame(r *http.Request, c *client.Client, lang string) web.Frame
 		frame.Lang = web.Language(asked, b.jar.Read(r, "lang"), r.Header.Get("Accept-Language"), fallback)
 	}
 	if c != nil {
-		frame.Client = web.Client{Name: c.DisplayName(frame.Lang), Home: c.Home()}
+		frame.Client = web.Client{Name: c.DisplayName(frame.Lang), Home: c.Home(), Own: c.ID == ""}
 	}
 	return frame
 }
@@ -40,53 +36,6 @@ func bare(r *http.Request) string {
 		return ""
 	}
 	return r.URL.Path
-}
-
-// accountPage shows a signed-in person their account.
-func (b *Broker) accountPage(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	current, err := b.sessions.Read(ctx, r)
-	if errors.Is(err, session.ErrNone) {
-		return b.signedOut(w, r)
-	}
-	if err != nil {
-		return err
-	}
-	found, err := b.accounts.Current(ctx, current.Account, current.Epoch)
-	switch {
-	case errors.Is(err, account.ErrUnknown), errors.Is(err, account.ErrDisabled), errors.Is(err, account.ErrEnded):
-		return b.signedOut(w, r)
-	case err != nil:
-		return err
-	}
-	links, err := b.store.Links(ctx, found.ID)
-	if err != nil {
-		return err
-	}
-	frame := b.frame(r, nil, "")
-	frame.LangPath = "/account"
-	return b.pages.Write(w, http.StatusOK, web.Account{
-		Frame: frame, Name: found.Name, Email: found.Email, Ways: b.linkedWays(links), LogoutHref: "/logout",
-	})
-}
-
-func (b *Broker) linkedWays(links []store.Link) []web.Way {
-	var ways []web.Way
-	for _, link := range links {
-		for _, p := range b.providers {
-			if instance := p.Instance(); instance.ID == link.Provider {
-				ways = append(ways, web.Way{ID: instance.ID, Kind: instance.Kind, Name: instance.Name})
-			}
-		}
-	}
-	return ways
-}
-
-// signedOut says that nobody is signed in: a website has to ask for it.
-func (b *Broker) signedOut(w http.ResponseWriter, r *http.Request) error {
-	frame := b.frame(r, nil, "")
-	frame.LangPath = r.URL.Path
-	return b.pages.Write(w, http.StatusOK, web.LoggedOut{Frame: frame})
 }
 
 // home has nothing to offer by itself: people come from a website.

@@ -40,12 +40,17 @@ func (b *Broker) routes() []route {
 		{"GET /login/{id}/menu", page, b.login.Menu},
 		{"GET /login/{id}/go/{way}", page, b.login.Go},
 		{"POST /login/{id}/new-account", form, b.login.NewAccount},
+		{"POST /login/{id}/link", form, b.login.Link},
+		{"POST /login/{id}/unlink", form, b.login.Unlink},
 		{"POST /login/{id}/cancel", form, b.login.Cancel},
 
 		{"GET /logout", page, b.logout.Start},
 		{"POST /logout", elsewhere, b.logout.Posted},
 		{"POST /logout/confirm", form, b.logout.Confirmed},
 		{"GET /account", page, b.accountPage},
+		{"GET /account/sign-in", page, b.login.SignIn},
+		{"POST /account/link/{provider}", form, b.login.BeginLink},
+		{"POST /account/unlink/{provider}", form, b.login.BeginUnlink},
 		{"GET /{$}", page, b.home},
 
 		{"GET " + status.Path, page, b.status.Page},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/id"
@@ -113,14 +114,17 @@ func (d *Directory) caughtUp(ctx context.Context, accountID string, epoch int64)
 	return found, d.usable(found)
 }
 
-// Open makes the account of an identity nobody has, by the person's yes. When
+// Open makes the account of an identity nobody has, by the person's yes. down
+// are the providers that could not be used just then: the account says so, for
+// whoever finds out later that the person had one already. When
 // another request was faster the account that one made is returned: the same
 // identity never has two.
-func (d *Directory) Open(ctx context.Context, identity providers.Identity) (store.Account, error) {
+func (d *Directory) Open(ctx context.Context, identity providers.Identity, down ...string) (store.Account, error) {
 	opened, err := d.draft(identity)
 	if err != nil {
 		return store.Account{}, err
 	}
+	opened.OpenedDuring = strings.Join(down, " ")
 	err = d.records.OpenAccount(ctx, opened, keyOf(identity))
 	if errors.Is(err, store.ErrConflict) {
 		return d.Resolve(ctx, identity)

@@ -18,6 +18,9 @@ const (
 	LoginRefused    Name = "login.refused" // the website received an error
 	LegFailed       Name = "login.leg_failed"
 	AccountOpened   Name = "account.opened"
+	AccountLinked   Name = "account.linked"       // all other sessions of the account ended
+	AccountUnlinked Name = "account.unlinked"     // the same
+	LinkRefused     Name = "account.link_refused" // of each account concerned
 	CodeReplayed    Name = "code.replayed"
 	CodeMisused     Name = "code.misused" // a code at the wrong client, redirect URI or verifier
 	ClientRefused   Name = "client.refused"

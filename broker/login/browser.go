@@ -62,6 +62,9 @@ func (h *Handler) forgetLeg(v *visit) {
 func (h *Handler) frame(v *visit) web.Frame {
 	frame := h.Frame(v.r, v.client, h.language(v))
 	frame.LangPath, frame.Idle = v.r.URL.Path, idleLife
+	if v.posted {
+		frame.LangPath = loginPath(v.login) // a form is not asked for again
+	}
 	return frame
 }
 

@@ -52,7 +52,7 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) error {
 		v.menu = true
 		return h.walk(v)
 	}
-	v.login.Proof = &Proof{Identity: identity, At: h.Now().Unix()}
+	v.login.proved(&Proof{Identity: identity, At: h.Now().Unix()})
 	return h.walk(v)
 }
 
@@ -79,11 +79,14 @@ func (h *Handler) claim(w http.ResponseWriter, r *http.Request, ret providers.Re
 	if err != nil {
 		return nil, providers.Leg{}, asBadRequest(h.absent(r, came.login, came.client, err))
 	}
-	known, ok := h.Clients.Client(l.Client)
-	if !ok || known.Tag != came.client {
+	known, ok := h.known(l.Client)
+	if !ok || known.Tag != came.client || l.Purpose != came.purpose {
 		return nil, providers.Leg{}, h.strayed(r, errState)
 	}
 	v := &visit{w: w, r: r, login: l, client: known}
+	if err := h.sameSession(v); err != nil {
+		return nil, providers.Leg{}, err
+	}
 	if err := choice.Permits(h.required(v), way); err != nil {
 		return nil, providers.Leg{}, h.strayed(r, err)
 	}

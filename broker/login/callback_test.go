@@ -163,7 +163,7 @@ func TestWayForbiddenMeanwhile(t *testing.T) {
 	l := h.pending()
 	l.Client = "narrow"
 	maps.Copy(b.cookies, h.cookiesOf(l))
-	leg := state{login: l.ID, leg: "legleg22", provider: id.Tag("kakao"), client: client.TagOf("narrow")}
+	leg := state{purpose: PurposeLogin, login: l.ID, leg: "legleg22", provider: id.Tag("kakao"), client: client.TagOf("narrow")}
 	b.back("kakao", leg.text(h.ring)).wantProblem(web.ProblemCallback, http.StatusBadRequest)
 	leg.client = client.TagOf("shop")
 	b.back("kakao", leg.text(h.ring)).wantProblem(web.ProblemCallback, http.StatusBadRequest)

@@ -3,11 +3,13 @@ package login
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/broker/web"
 )
 
 // visit is one request's part of a login: the record, and what this request
@@ -25,6 +27,13 @@ type visit struct {
 	session *session.Session // the session that made it so, or the one to be made
 	unknown bool             // the proven identity was looked up, and nobody has it
 	posted  bool             // the request is one of our own forms
+	values  url.Values       // of that form
+
+	holder *store.Account // of a bound login: the account of the session it belongs to
+	owner  *store.Account // the account that an identity set aside could be linked to
+	agreed bool           // the person said yes
+	answer string         // to which question
+	status int            // of the page that answers at once, whatever its address; 0 is none
 
 	mark     *mark // the browser's, once read
 	markRead bool
@@ -37,27 +46,65 @@ type step uint8
 
 const (
 	showMenu step = iota
+	checkHolder
 	beginLeg
 	resolveIdentity
 	askMatch
+	askOwner
+	askNew
+	askLink
+	linkIdentity
+	askUnlink
+	unlinkIdentity
 	finishLogin
 )
 
 // next reads the visit and decides. It is the only place that does.
-func (v *visit) next() step {
+func (v *visit) next(now time.Time) step {
+	l := v.login
 	switch {
 	case v.found != nil:
 		return finishLogin
+	case l.bound() && v.holder == nil:
+		return checkHolder
 	case v.way != "":
 		return beginLeg
-	case v.menu:
+	case v.menu && !l.bound():
 		return showMenu
-	case v.login.Proof != nil && !v.unknown:
+	case l.Proof != nil && !v.unknown && v.owner == nil:
 		return resolveIdentity
-	case v.login.Proof != nil:
+	case l.bound():
+		return v.nextBound(now)
+	case v.owner != nil && !l.New.recent(now):
+		return askNew
+	case v.owner != nil && v.agreed:
+		return linkIdentity
+	case v.owner != nil:
+		return askLink
+	case l.Proof != nil:
 		return askMatch
 	default:
 		return showMenu
+	}
+}
+
+// nextBound decides for the logins that change an account: first who it belongs
+// to, then the new identity, then the person's yes.
+func (v *visit) nextBound(now time.Time) step {
+	linking := v.login.Purpose == PurposeLink
+	switch {
+	case !v.ownerProven(now):
+		return askOwner
+	case linking && !v.login.New.recent(now):
+		return askNew
+	case linking && v.agreed:
+		return linkIdentity
+	case linking:
+		return askLink
+	case v.agreed:
+		return unlinkIdentity
+	default:
+		return askUnlink
 	}
 }
 
@@ -66,7 +113,11 @@ func (v *visit) next() step {
 // automatic step moves the visit forward, so the loop ends.
 func (h *Handler) walk(v *visit) error {
 	for {
-		switch v.next() {
+		switch v.next(h.Now()) {
+		case checkHolder:
+			if ended, err := h.hold(v); ended || err != nil {
+				return err
+			}
 		case beginLeg:
 			if left, err := h.begin(v); left || err != nil {
 				return err
@@ -77,6 +128,22 @@ func (h *Handler) walk(v *visit) error {
 			}
 		case askMatch:
 			return h.show(v, h.match)
+		case askOwner:
+			return h.show(v, h.proveOwner)
+		case askNew:
+			return h.show(v, h.proveNew)
+		case askLink:
+			return h.show(v, h.confirmLink)
+		case linkIdentity:
+			if ended, err := h.link(v); ended || err != nil {
+				return err
+			}
+		case askUnlink:
+			return h.show(v, h.confirmUnlink)
+		case unlinkIdentity:
+			if ended, err := h.unlink(v); ended || err != nil {
+				return err
+			}
 		case finishLogin:
 			return h.finish(v)
 		default:
@@ -95,7 +162,10 @@ func (h *Handler) show(v *visit, page func(*visit) error) error {
 	if err := h.logins.keep(v.w, v.r, v.login); err != nil {
 		return err
 	}
-	if v.menu {
+	if v.status != 0 {
+		return page(v)
+	}
+	if v.menu && !v.login.bound() {
 		path += "/menu"
 	}
 	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
@@ -110,19 +180,26 @@ func (h *Handler) Page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	v.login.recall()
 	if err := h.remember(v); err != nil {
 		return err
 	}
 	return h.walk(v)
 }
 
-// Menu shows the menu again, whatever was proven since.
+// Menu shows the menu again, whatever was proven since. Whoever says there that
+// they have an account keeps what they proved, and may change their mind.
 func (h *Handler) Menu(w http.ResponseWriter, r *http.Request) error {
 	v, err := h.visit(w, r)
 	if err != nil {
 		return err
 	}
 	v.menu = true
+	if r.URL.Query().Get("why") == string(web.ReasonExisting) && v.login.setAside() {
+		if err := h.logins.keep(v.w, v.r, v.login); err != nil {
+			return err
+		}
+	}
 	if err := h.remember(v); err != nil {
 		return err
 	}
@@ -146,7 +223,7 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (*visit, error) 
 	if err != nil {
 		return nil, h.absent(r, loginID, "", err)
 	}
-	known, ok := h.Clients.Client(l.Client)
+	known, ok := h.known(l.Client)
 	if !ok {
 		return nil, h.absent(r, loginID, "", errNoLogin)
 	}

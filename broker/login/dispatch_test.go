@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/providers"
@@ -16,6 +17,12 @@ import (
 func TestNext(t *testing.T) {
 	known := &store.Account{ID: "a"}
 	proof := &Proof{Identity: providers.Identity{Provider: "kakao", Subject: "s"}}
+	fresh, stale := &Proof{At: 1000}, &Proof{At: 1000 - 301}
+	bound := func(p Purpose, change func(v *visit)) visit {
+		v := visit{login: &Login{Purpose: p}, holder: known, session: &session.Session{Provider: "kakao"}}
+		change(&v)
+		return v
+	}
 	tests := []struct {
 		name  string
 		visit visit
@@ -32,10 +39,32 @@ func TestNext(t *testing.T) {
 		{"the session is good enough", visit{login: &Login{}, found: known}, finishLogin},
 		{"the session is good enough and a way was named", visit{login: &Login{}, found: known, way: "kakao"}, finishLogin},
 		{"unknown without a proof is nothing", visit{login: &Login{}, unknown: true}, showMenu},
+
+		{"an identity is set aside", visit{login: &Login{New: fresh}}, showMenu},
+		{"its owner came back", visit{login: &Login{New: fresh, Proof: proof}}, resolveIdentity},
+		{"its owner is known", visit{login: &Login{New: fresh, Proof: proof}, owner: known}, askLink},
+		{"its owner is known, and it is too old", visit{login: &Login{New: stale, Proof: proof}, owner: known}, askNew},
+		{"the person said yes", visit{login: &Login{New: fresh, Proof: proof}, owner: known, agreed: true}, linkIdentity},
+		{"the person said yes to nothing", visit{login: &Login{}, agreed: true}, showMenu},
+
+		{"whose session it is comes first", visit{login: &Login{Purpose: PurposeLink, Proof: proof}, way: "kakao"}, checkHolder},
+		{"an old session proves nothing", bound(PurposeLink, func(*visit) {}), askOwner},
+		{"an old session proves nothing, whatever the yes", bound(PurposeLink, func(v *visit) { v.agreed, v.login.New = true, fresh }), askOwner},
+		{"a failure leads back to the same task", bound(PurposeLink, func(v *visit) { v.menu = true }), askOwner},
+		{"a young session does", bound(PurposeLink, func(v *visit) { v.session.AuthTime = 1000 - 300 }), askNew},
+		{"so does a proof in this login", bound(PurposeLink, func(v *visit) { v.login.Owner = fresh }), askNew},
+		{"an old one does not", bound(PurposeLink, func(v *visit) { v.login.Owner = stale }), askOwner},
+		{"something came back", bound(PurposeLink, func(v *visit) { v.login.Proof = proof }), resolveIdentity},
+		{"both are proven", bound(PurposeLink, func(v *visit) { v.login.Owner, v.login.New = fresh, fresh }), askLink},
+		{"the new one too long ago", bound(PurposeLink, func(v *visit) { v.login.Owner, v.login.New = fresh, stale }), askNew},
+		{"both, and yes", bound(PurposeLink, func(v *visit) { v.login.Owner, v.login.New, v.agreed = fresh, fresh, true }), linkIdentity},
+		{"a young session of the way that goes", bound(PurposeReauth, func(v *visit) { v.session.AuthTime, v.login.Way = 1000, "kakao" }), askOwner},
+		{"a young session of another way", bound(PurposeReauth, func(v *visit) { v.session.AuthTime, v.login.Way = 1000, "naver" }), askUnlink},
+		{"unlinking, and yes", bound(PurposeReauth, func(v *visit) { v.login.Owner, v.agreed = fresh, true }), unlinkIdentity},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.visit.next(); got != tt.want {
+			if got := tt.visit.next(time.Unix(1000, 0)); got != tt.want {
 				t.Errorf("next is %d, want %d", got, tt.want)
 			}
 		})

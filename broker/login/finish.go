@@ -17,6 +17,9 @@ import (
 // finish ends a login well: policy is asked once more, because the menu that
 // was drawn is no proof of anything, and the website gets one code.
 func (h *Handler) finish(v *visit) error {
+	if v.login.own() {
+		return h.enter(v)
+	}
 	if refusal := h.policy(v); refusal != nil {
 		return h.refuse(v, refusal)
 	}
@@ -85,8 +88,15 @@ func (h *Handler) code(v *visit) token.Code {
 	}
 }
 
-// refuse ends a login with an error for the website (RFC 6749 4.1.2.1).
+// refuse ends a login with an error for the website (RFC 6749 4.1.2.1), or with
+// a word on the account page.
 func (h *Handler) refuse(v *visit, refusal *oauth.Error) error {
+	if v.login.own() {
+		if proof := v.login.Proof; proof != nil {
+			h.note(v, web.NoteDisabled, proof.Identity.Provider)
+		}
+		return h.leave(v, nil)
+	}
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.LoginRefused, Client: v.client.ID, Login: v.login.ID, Reason: refusal.Code,
 	})
@@ -102,6 +112,10 @@ func (h *Handler) leave(v *visit, answer url.Values) error {
 		}
 	}
 	h.forgetLeg(v)
+	if v.login.own() {
+		http.Redirect(v.w, v.r, accountPath, http.StatusSeeOther)
+		return nil
+	}
 	target := h.answerURL(v.login.Request, answer)
 	if v.posted {
 		return h.Pages.Write(v.w, http.StatusOK, web.Terminal{Frame: h.frame(v), Href: target})

@@ -68,8 +68,8 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but Now and Dev are
-// required.
+// Options says what the walk works with. All fields but Language, Now and Dev
+// are required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
@@ -89,6 +89,8 @@ type Options struct {
 	Audit         *audit.Log
 	Rand          io.Reader
 	Now           func() time.Time
+	// Language is what our own pages speak when nothing else says; default Korean.
+	Language string
 	// Dev shows developers on the page what was received and what is
 	// registered when a client or redirect URI is wrong.
 	Dev bool
@@ -99,7 +101,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Now and Dev is required")
+		return errors.New("login: every option but Language, Now and Dev is required")
 	}
 	return nil
 }
@@ -114,6 +116,7 @@ type Handler struct {
 	candidates []choice.Candidate            // the same, as policy sees them, whatever their health
 	seen       atomic.Pointer[seen]
 	issuer     string
+	account    *client.Client // stands for the account page, which is no website
 }
 
 // New returns a handler.
@@ -130,6 +133,7 @@ func New(o Options) (*Handler, error) {
 		logins:    cookies{jar: jar, seal: o.Seal, now: o.Now},
 		providers: make(map[string]providers.Provider, len(o.Providers)),
 		issuer:    o.Issuer.String(),
+		account:   accountPage(o.Language),
 	}
 	for _, p := range o.Providers {
 		instance := p.Instance()

@@ -342,7 +342,10 @@ func (h *house) route() {
 		"GET /authorize": h.handler.Authorize, "POST /authorize": h.handler.AuthorizePosted,
 		"GET /callback/{provider}": h.handler.Callback, "POST /callback/{provider}": h.handler.CallbackPosted,
 		"GET /login/{id}": h.handler.Page, "GET /login/{id}/menu": h.handler.Menu, "GET /login/{id}/go/{way}": h.handler.Go,
-		"POST /login/{id}/new-account": h.handler.NewAccount, "POST /login/{id}/cancel": h.handler.Cancel,
+		"POST /login/{id}/link": h.handler.Link, "POST /login/{id}/unlink": h.handler.Unlink,
+		"GET /account/sign-in": h.handler.SignIn, "POST /account/link/{provider}": h.handler.BeginLink,
+		"POST /account/unlink/{provider}": h.handler.BeginUnlink,
+		"POST /login/{id}/new-account":    h.handler.NewAccount, "POST /login/{id}/cancel": h.handler.Cancel,
 	} {
 		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.err = handle(w, r) })
 	}

@@ -18,7 +18,7 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 	way := v.way
 	v.way = ""
 	p, ok := h.providers[way]
-	if !ok || !h.permits(v, way) {
+	if !ok || !h.permits(v, way) || !v.login.asks(way) {
 		v.menu = true
 		return false, nil
 	}
@@ -54,12 +54,12 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 	way := p.Instance().ID
 	request := v.login.Request
 	leg := providers.Leg{
-		State:       state{login: v.login.ID, leg: legID, provider: id.Tag(way), client: v.client.Tag}.text(h.Seal),
+		State:       state{purpose: v.login.Purpose, login: v.login.ID, leg: legID, provider: id.Tag(way), client: v.client.Tag}.text(h.Seal),
 		Nonce:       v.login.derive("nonce", legID),
 		Verifier:    v.login.derive("verifier", legID),
 		RedirectURI: h.callbackURL(way),
 		Login:       v.login.ID,
-		Fresh:       slices.Contains(request.Prompt, "login"),
+		Fresh:       slices.Contains(request.Prompt, "login") || v.login.links(),
 		LoginHint:   request.LoginHint,
 		Locales:     []string{h.language(v)},
 		Observe:     func(o providers.Observation) { h.observe(v, legID, o) },

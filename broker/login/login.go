@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/cookie"
@@ -25,8 +26,14 @@ const (
 // upstream state.
 type Purpose string
 
-// PurposeLogin is signing in to a website.
-const PurposeLogin Purpose = "login"
+// The purposes. All but PurposeLogin are our own: no website asked for them,
+// and they end on the account page.
+const (
+	PurposeLogin   Purpose = "login"   // signing in to a website
+	PurposeAccount Purpose = "account" // signing in to the account page itself
+	PurposeLink    Purpose = "link"    // giving the account of a session another way in
+	PurposeReauth  Purpose = "reauth"  // proving oneself again, to take a way from the account of a session
+)
 
 // The seals of this package.
 const (
@@ -54,8 +61,27 @@ type Login struct {
 	Hinted   string                     `json:"u,omitempty"` // the subject that a verified id_token_hint names
 	Lang     string                     `json:"l,omitempty"` // chosen on a page of this login
 	Failures []Failure                  `json:"f,omitempty"` // of this login's legs, oldest first
-	Proof    *Proof                     `json:"o,omitempty"` // an identity proven that nobody has yet
+	Proof    *Proof                     `json:"o,omitempty"` // the identity proven last, until its place is known
+
+	// New is an identity that nobody has, kept until the person has proven whose
+	// it shall be.
+	New *Proof `json:"n,omitempty"`
+
+	// The rest is of logins that are bound to a session: see [Login.bound].
+	Session string   `json:"d,omitempty"` // sid
+	Account string   `json:"a,omitempty"`
+	Way     string   `json:"t,omitempty"` // the provider instance that is linked or unlinked
+	Remove  string   `json:"x,omitempty"` // tag of the identity to unlink, see linkTag
+	Linked  []string `json:"y,omitempty"` // provider instances that the account can be proven by
+	Owner   *Proof   `json:"w,omitempty"` // an identity that the account has, proven in this login
 }
+
+// own reports whether no website asked for this login.
+func (l *Login) own() bool { return l.Purpose != PurposeLogin }
+
+// bound reports whether the login belongs to a session and its account, and may
+// end only while the browser still has that very session.
+func (l *Login) bound() bool { return l.Purpose == PurposeLink || l.Purpose == PurposeReauth }
 
 // Failure is a leg that did not end well.
 type Failure struct {
@@ -78,6 +104,11 @@ func (l *Login) failed(way string, reason web.Reason) {
 		}
 	}
 	l.Failures = append(kept, Failure{Way: way, Reason: reason})
+}
+
+// succeeded forgets that a way failed.
+func (l *Login) succeeded(way string) {
+	l.Failures = slices.DeleteFunc(l.Failures, func(f Failure) bool { return f.Way == way })
 }
 
 // failedWays are the ways that failed in this login, the latest last. A person
@@ -167,7 +198,7 @@ func (c cookies) begun(ctx context.Context, r *http.Request, loginID string) (*L
 		return nil, err
 	}
 	var l Login
-	if err := json.Unmarshal(plain, &l); err != nil || l.ID != loginID {
+	if err := json.Unmarshal(plain, &l); err != nil || l.ID != loginID || l.own() != (l.Client == "") {
 		return nil, errNoLogin
 	}
 	return &l, nil

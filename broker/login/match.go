@@ -31,6 +31,11 @@ func (h *Handler) resolve(v *visit) (ended bool, err error) {
 	}
 	found, err := h.Accounts.Resolve(v.ctx(), v.login.Proof.Identity)
 	switch {
+	case v.login.bound() && (err == nil || errors.Is(err, account.ErrUnknown) || errors.Is(err, account.ErrDisabled)):
+		return h.place(v, found, err)
+	case errors.Is(err, account.ErrUnknown) && v.login.New != nil:
+		h.unknownToo(v)
+		return false, nil
 	case errors.Is(err, account.ErrUnknown):
 		v.unknown = true
 		return false, nil
@@ -38,6 +43,8 @@ func (h *Handler) resolve(v *visit) (ended bool, err error) {
 		return true, h.refuse(v, oauth.AccessDenied("The account is disabled."))
 	case err != nil:
 		return true, h.couldNotCheck(v, err)
+	case v.login.New != nil:
+		return false, h.foundOwner(v, found)
 	}
 	return false, h.proved(v, found)
 }
@@ -84,6 +91,9 @@ func (h *Handler) match(v *visit) error {
 		CancelAction: loginPath(v.login) + "/cancel",
 		StepToken:    v.login.stepToken(),
 	}
+	for _, down := range h.down(identity.Provider) {
+		view.OtherWaysDown = append(view.OtherWaysDown, h.wayView(v, down))
+	}
 	if last := h.lastUsed(v.r); last != "" && last != identity.Provider {
 		view.EarlierWayHint = h.wayView(v, last)
 	}
@@ -96,12 +106,13 @@ func (h *Handler) NewAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	v.login.recall()
 	proof := v.login.Proof
 	if proof == nil || h.Now().Sub(time.Unix(proof.At, 0)) > proofLife {
 		v.login.Proof = nil
 		return h.walk(v)
 	}
-	opened, err := h.Accounts.Open(v.ctx(), proof.Identity)
+	opened, err := h.Accounts.Open(v.ctx(), proof.Identity, h.down(proof.Identity.Provider)...)
 	if errors.Is(err, account.ErrDisabled) {
 		return h.refuse(v, oauth.AccessDenied("The account is disabled."))
 	}
@@ -124,6 +135,9 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if v.login.own() {
+		return h.leave(v, nil)
+	}
 	return h.refuse(v, oauth.AccessDenied("The person went back to the website without logging in."))
 }
 
@@ -144,6 +158,6 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request) (*visit, error) {
 			RetryHref: loginPath(v.login),
 		}
 	}
-	v.posted = true
+	v.posted, v.values = true, values
 	return v, nil
 }

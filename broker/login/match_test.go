@@ -101,11 +101,22 @@ func TestPersonWithAnAccount(t *testing.T) {
 	if menu.Notice == nil || menu.Notice.Reason != web.ReasonExisting || menu.Notice.Way.ID != "kakao" {
 		t.Errorf("notice %+v", menu.Notice)
 	}
-	if c := h.code(b.back("naver", b.goneTo(path, "naver"))); c.Account != "account-of-naver" {
-		t.Errorf("code %+v", c)
+	question := b.linkQuestion(b.back("naver", b.goneTo(path, "naver")), path)
+	if question.Owner.ID != "naver" || question.New.ID != "kakao" || !question.Website {
+		t.Errorf("question %+v", question)
 	}
 	if len(h.records.accounts) != 1 || len(h.records.links) != 1 {
-		t.Errorf("%d accounts, %d links", len(h.records.accounts), len(h.records.links))
+		t.Errorf("unasked: %d accounts, %d links", len(h.records.accounts), len(h.records.links))
+	}
+	c := h.code(b.target(b.post(question.Action, yes(question))))
+	if c.Account != "account-of-naver" || c.Way != "naver" || c.Epoch != 2 {
+		t.Errorf("code %+v", c)
+	}
+	if len(h.records.accounts) != 1 || len(h.records.links) != 2 || !h.recorded(audit.AccountLinked) {
+		t.Errorf("%d accounts, %d links, events %+v", len(h.records.accounts), len(h.records.links), h.events)
+	}
+	if c := h.code(b.back("kakao", b.goneTo(b.begun("prompt", "login"), "kakao"))); c.Account != "account-of-naver" || c.Epoch != 2 {
+		t.Errorf("the new way gives %+v", c)
 	}
 }
 

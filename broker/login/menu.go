@@ -11,11 +11,16 @@ import (
 // choose shows the ways to log in right now, best first, with the reason why
 // the person sees them again.
 func (h *Handler) choose(v *visit) error {
-	unfinished := h.openLeg(v)
 	ways := h.ways(v)
 	if v.login.turnedAway() && h.full(ways) {
 		return h.comeBack(v)
 	}
+	return h.Pages.Write(v.w, http.StatusOK, h.menu(v, ways))
+}
+
+// menu is the view of the given ways.
+func (h *Handler) menu(v *visit, ways []choice.Way) web.Menu {
+	unfinished := h.openLeg(v)
 	view := web.Menu{
 		Frame:        h.frame(v),
 		Notice:       h.notice(v, ways, unfinished),
@@ -30,7 +35,10 @@ func (h *Handler) choose(v *visit) error {
 		shown.Slow = way.Slow
 		view.Ways = append(view.Ways, shown)
 	}
-	return h.Pages.Write(v.w, http.StatusOK, view)
+	if v.login.New != nil {
+		view.NewHref = loginPath(v.login)
+	}
+	return view
 }
 
 // ways asks policy for the ways of this login, best first. Only here is it
@@ -68,15 +76,15 @@ func (h *Handler) permits(v *visit, way string) bool {
 // the leg that never came back, the last failure of this login, or what is known
 // of the provider it would have gone to.
 func (h *Handler) notice(v *visit, ways []choice.Way, unfinished string) *web.Notice {
-	if proof := v.login.Proof; proof != nil && v.r.URL.Query().Get("why") == string(web.ReasonExisting) {
-		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, proof.Identity.Provider)}
-	}
 	if unfinished != "" && !h.failedLast(v, unfinished) {
 		return &web.Notice{Reason: web.ReasonUnfinished, Way: h.wayView(v, unfinished)}
 	}
 	if n := len(v.login.Failures); n > 0 {
 		last := v.login.Failures[n-1]
 		return &web.Notice{Reason: last.Reason, Way: h.wayView(v, last.Way)}
+	}
+	if aside := v.login.New; aside != nil && !v.login.bound() {
+		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, aside.Identity.Provider)}
 	}
 	return h.condition(v, ways)
 }

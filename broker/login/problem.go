@@ -66,12 +66,12 @@ func (h *Handler) absent(r *http.Request, loginID, clientTag string, err error) 
 		return err
 	}
 	if ended, ok := h.logins.finished(r.Context(), r, loginID); ok {
-		known, _ := h.Clients.Client(ended.Client)
+		known, _ := h.known(ended.Client)
 		return &Problem{Kind: web.ProblemDone, Status: http.StatusOK, Client: known}
 	}
-	known, ok := h.Clients.ByTag(clientTag)
+	known, ok := h.byTag(clientTag)
 	if begun, err := h.logins.begun(r.Context(), r, loginID); !ok && err == nil {
-		known, _ = h.Clients.Client(begun.Client)
+		known, _ = h.known(begun.Client)
 	}
 	if h.justBegan(loginID) && len(r.Cookies()) == 0 {
 		return &Problem{Kind: web.ProblemCookies, Status: http.StatusBadRequest, Client: known, Err: err}

@@ -14,6 +14,27 @@ type Proof struct {
 	At       int64 // when it was proven, Unix seconds
 }
 
+// freshLife bounds the age of every proof that a change of an account rests on.
+const freshLife = 5 * time.Minute
+
+// recent reports whether there is a proof that an account may be changed by: it
+// was given within [freshLife], and the provider itself does not say that it
+// rests on an older one.
+func (p *Proof) recent(now time.Time) bool {
+	if p == nil || now.Sub(time.Unix(p.At, 0)) > freshLife {
+		return false
+	}
+	const leeway = time.Minute // between the provider's clock and ours, and for the way back
+	given := p.Identity.AuthTime
+	return given.IsZero() || now.Sub(given) <= freshLife+leeway
+}
+
+// same reports whether both proofs are of one identity.
+func (p *Proof) same(other *Proof) bool {
+	return p != nil && other != nil &&
+		p.Identity.Provider == other.Identity.Provider && p.Identity.Subject == other.Identity.Subject
+}
+
 // sealedProof is how a proof is written: in few bytes, because it shares a
 // cookie with a request of up to 2,000.
 type sealedProof struct {
@@ -65,20 +86,11 @@ func (p *Proof) UnmarshalJSON(text []byte) error {
 }
 
 // shorten leaves out of the login what it can do without, the least needed
-// first, and reports whether there was anything. Whose identity was proven and
-// what the website asked for always stay.
+// first, and reports whether there was anything. Whose identity was proven last
+// and what the website asked for always stay.
 func (l *Login) shorten() bool {
-	if l.Proof != nil {
-		i := &l.Proof.Identity
-		switch {
-		case i.Picture != "" || i.Locale != "" || i.Phone != "" || i.ACR != "" || len(i.AMR) > 0:
-			i.Picture, i.Locale, i.Phone, i.PhoneVerified, i.ACR, i.AMR = "", "", "", false, "", nil
-			return true
-		case i.Name != "":
-			i.Name = ""
-			return true
-		case i.Email != "":
-			i.Email, i.EmailVerified = "", false
+	for _, p := range []*Proof{l.Proof, l.New, l.Owner} {
+		if p != nil && p.shorten() {
 			return true
 		}
 	}
@@ -86,5 +98,24 @@ func (l *Login) shorten() bool {
 		l.Failures = l.Failures[1:]
 		return true
 	}
+	if l.Proof != nil && l.New != nil {
+		l.New = nil // the login goes on, without what it could have linked
+		return true
+	}
 	return false
+}
+
+func (p *Proof) shorten() bool {
+	i := &p.Identity
+	switch {
+	case i.Picture != "" || i.Locale != "" || i.Phone != "" || i.ACR != "" || len(i.AMR) > 0:
+		i.Picture, i.Locale, i.Phone, i.PhoneVerified, i.ACR, i.AMR = "", "", "", false, "", nil
+	case i.Name != "":
+		i.Name = ""
+	case i.Email != "":
+		i.Email, i.EmailVerified = "", false
+	default:
+		return false
+	}
+	return true
 }

@@ -14,6 +14,7 @@ import (
 // letters and digits, which the pickiest provider accepts; without the login's
 // cookie it completes nothing, but says where the person may start again.
 type state struct {
+	purpose  Purpose
 	login    string // id.DatedLength
 	leg      string // 8
 	provider string // id.Tag of the instance
@@ -26,14 +27,26 @@ const (
 	clientTag   = 6
 	macLength   = 26 // 16 bytes
 	stateLength = keyIDLength + 1 + id.DatedLength + 2*tagLength + clientTag + macLength
-	purposeMark = "l" // PurposeLogin
 )
+
+// purposeMarks are the purposes in one letter.
+var purposeMarks = map[Purpose]string{PurposeLogin: "l", PurposeAccount: "a", PurposeLink: "k", PurposeReauth: "r"}
+
+// purposeOf returns the purpose of a mark.
+func purposeOf(mark string) (Purpose, bool) {
+	for purpose, letter := range purposeMarks {
+		if letter == mark {
+			return purpose, true
+		}
+	}
+	return "", false
+}
 
 // errState means that a state is none of ours.
 var errState = errors.New("login: not a state of ours")
 
 func (s state) message() string {
-	return purposeMark + s.login + s.leg + s.provider + s.client
+	return purposeMarks[s.purpose] + s.login + s.leg + s.provider + s.client
 }
 
 // text signs the state.
@@ -52,7 +65,8 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 	keyID, rest := text[:keyIDLength], text[keyIDLength:]
 	message, encoded := rest[:len(rest)-macLength], rest[len(rest)-macLength:]
 	mac, err := id.Bytes(encoded)
-	if err != nil || message[:1] != purposeMark {
+	purpose, known := purposeOf(message[:1])
+	if err != nil || !known {
 		return state{}, errState
 	}
 	err = t.CheckTag(ctx, sealState, keyID, []byte(message), mac)
@@ -64,6 +78,7 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 	}
 	message = message[1:]
 	return state{
+		purpose:  purpose,
 		login:    message[:id.DatedLength],
 		leg:      message[id.DatedLength : id.DatedLength+tagLength],
 		provider: message[id.DatedLength+tagLength : id.DatedLength+2*tagLength],

@@ -19,7 +19,8 @@ func drawState(t *rapid.T) state {
 		return rapid.StringOfN(rapid.RuneFrom([]rune(alphabet)), n, n, n).Draw(t, label)
 	}
 	return state{
-		login: text("login", id.DatedLength), leg: text("leg", tagLength),
+		purpose: rapid.SampledFrom([]Purpose{PurposeLogin, PurposeAccount, PurposeLink, PurposeReauth}).Draw(t, "purpose"),
+		login:   text("login", id.DatedLength), leg: text("leg", tagLength),
 		provider: text("provider", tagLength), client: text("client", clientTag),
 	}
 }
@@ -45,7 +46,7 @@ func TestChangedStateIsRefused(t *testing.T) {
 	h := newHouse(t)
 	loginID, err := id.Dated(h.clock.Now(), strings.NewReader("0123456789"))
 	h.must(err)
-	text := state{login: loginID, leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}.text(h.ring)
+	text := state{purpose: PurposeLogin, login: loginID, leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}.text(h.ring)
 	for at := range text {
 		for _, other := range "2az7-A\x00" {
 			if byte(other) == text[at] {
@@ -83,7 +84,7 @@ func TestStateHasNoSpareBits(t *testing.T) {
 // Another deployment's state, or a tag made for something else, is none of ours.
 func TestForeignStateIsRefused(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
-	s := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}
+	s := state{purpose: PurposeLogin, login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}
 	if _, err := readState(t.Context(), h.ring, s.text(other.ring)); !errors.Is(err, errState) {
 		t.Errorf("another deployment's: %v", err)
 	}
@@ -100,7 +101,7 @@ func TestForeignStateIsRefused(t *testing.T) {
 // A key that could not be looked up is no forgery (P5).
 func TestStateThatCannotBeCheckedIsNoForgery(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
-	text := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: "provider", client: "abcdef"}.text(other.ring)
+	text := state{purpose: PurposeLogin, login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: "provider", client: "abcdef"}.text(other.ring)
 	h.away()
 	_, err := readState(t.Context(), h.ring, text)
 	if errors.Is(err, errState) || !errors.Is(err, seal.ErrUnavailable) {
@@ -132,7 +133,7 @@ func TestSecretsOfALegAreItsOwn(t *testing.T) {
 
 func FuzzReadState(f *testing.F) {
 	h := newHouse(f)
-	genuine := state{login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}.text(h.ring)
+	genuine := state{purpose: PurposeLogin, login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}.text(h.ring)
 	for _, seed := range []string{"", genuine, genuine[1:], strings.Repeat("a", stateLength), strings.ToUpper(genuine), strings.Repeat("=", stateLength), strings.Repeat("봉", stateLength/3)} {
 		f.Add(seed)
 	}
