@@ -133,11 +133,11 @@ func (b *Board) Explain(provider string) (Explanation, bool) {
 	c.Failing = b.canariesFail(now)
 	return Explanation{
 		At: now, Site: b.o.Site, Node: b.o.Node, Domains: slices.Clone(w.info.Domains), Verdict: w.verdict,
-		Local: w.explain(now, &s.site), Gate: w.explainGate(now, &s.site), Global: b.explainGlobal(now, w, &s), Canaries: c,
+		Local: w.explain(&s.site), Gate: w.explainGate(now, &s.site), Global: b.explainGlobal(now, w, &s), Canaries: c,
 	}, true
 }
 
-func (w *watch) explain(now time.Time, peers *site) Local {
+func (w *watch) explain(peers *site) Local {
 	r := w.reading(peers)
 	calls, dues := w.windows()
 	l := Local{
@@ -168,7 +168,7 @@ func (w *watch) explain(now time.Time, peers *site) Local {
 		if p := &w.probes.levels[i]; !p.at.IsZero() {
 			l.Probes = append(l.Probes, Streak{
 				Level: levelNames[i], Outcome: p.last.Outcome, Code: p.last.Code, At: p.at, Took: p.last.Took,
-				Failed: p.failed.count, Good: p.good.count,
+				Failed: p.failed.count, Good: p.good,
 			})
 		}
 	}

@@ -200,7 +200,8 @@ func (s *site) sum(e *entry) {
 	s.passed = s.passed || e.state == Up || e.state == Degraded
 }
 
+// median sorts of.
 func median(of []int) int {
-	sorted := slices.Sorted(slices.Values(of))
-	return sorted[len(sorted)/2]
+	slices.Sort(of)
+	return of[len(of)/2]
 }

@@ -46,11 +46,10 @@ func (r *run) add(now time.Time) {
 
 // streak is how the probes of one level go.
 type streak struct {
-	asked  bool
 	last   providers.Probed
 	at     time.Time
 	failed run // theirs, in a row
-	good   run // ok, in a row
+	good   int // ok, in a row
 	late   run // ok, but felt, in a row
 	ours   run
 }
@@ -58,7 +57,9 @@ type streak struct {
 // probes is what our own probes of a provider found.
 type probes struct {
 	levels [levels]streak
-	dark   run // failures of whatever level, with no success of any between
+	dark   run  // failures of whatever level, with no success of any between
+	good   run  // successes of levels that prove logins, with no failure of any between
+	deep   bool // the provider can be probed deeply
 	recent [15]probeMark
 	next   int
 	okAt   time.Time // the latest success of any level
@@ -83,16 +84,24 @@ func (p *probes) note(x providers.Probed, now time.Time) {
 	}
 	s := &p.levels[level]
 	s.last, s.at = x, now
+	if level >= levelAuthorize && !p.deep {
+		p.deep, p.good = true, run{} // what shallow levels proved is worth less from now on
+	}
+	proves := level >= levelAuthorize || !p.deep
 	switch {
 	case failed(x):
-		s.asked = true
+		if proves {
+			p.good = run{}
+		}
 		s.failed.add(now)
 		p.dark.add(now)
-		s.good, s.late, s.ours = run{}, run{}, run{}
+		s.good, s.late, s.ours = 0, run{}, run{}
 		p.mark(now, false)
 	case x.Outcome == providers.OK:
-		s.asked = true
-		s.good.add(now)
+		s.good++
+		if proves {
+			p.good.add(now)
+		}
 		if x.Took > lateness {
 			s.late.add(now)
 		} else {
@@ -144,37 +153,22 @@ func (p *probes) failing(now time.Time, n int) int {
 	return deepest
 }
 
-// proves returns the cheapest level whose success says that logins work: a deep
-// one wherever the provider has one.
-func (p *probes) proves() int {
-	for i := levelAuthorize; i < levels; i++ {
-		if p.levels[i].asked {
-			return levelAuthorize
-		}
-	}
-	return levelReach
-}
-
 // goodSince returns how many good probes in a row, of levels that prove logins,
-// were counted since a moment.
+// were counted since a moment: deep ones wherever the provider has such.
 func (p *probes) goodSince(since time.Time) int {
-	best := 0
-	for i := p.proves(); i < levels; i++ {
-		s := &p.levels[i]
-		if s.failed.count > 0 {
+	for i := range p.levels {
+		if (i >= levelAuthorize || !p.deep) && p.levels[i].failed.count > 0 {
 			return 0
 		}
-		if s.good.count == 0 || s.good.counted.Before(since) {
-			continue
-		}
-		good := s.good.count
-		if s.good.first.Before(since) {
-			// The run began earlier: its part since then, at most one each gap.
-			good = min(good, int(s.good.counted.Sub(since)/probeGap)+1)
-		}
-		best = max(best, good)
 	}
-	return best
+	switch {
+	case p.good.count == 0 || p.good.counted.Before(since):
+		return 0
+	case p.good.first.Before(since):
+		// The run began earlier: its part since then, at most one each gap.
+		return min(p.good.count, int(p.good.counted.Sub(since)/probeGap)+1)
+	}
+	return p.good.count
 }
 
 // late tells whether a level answers too late to be pleasant, three times in a row.

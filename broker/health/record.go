@@ -80,14 +80,12 @@ type entry struct {
 	p95      uint8
 }
 
-// newer tells whether r was written after o by the same node.
-func (r *record) newer(o *record) bool { return r.compare(o) > 0 }
-
+// compare is negative when r was written before o by the same node.
 func (r *record) compare(o *record) int {
 	return cmp.Or(cmp.Compare(r.incarnation, o.incarnation), cmp.Compare(r.sequence, o.sequence))
 }
 
-// news is how much an entry is worth telling when not all fit.
+// worth is how much an entry is worth telling when not all fit.
 func (e *entry) worth() int {
 	worth := int(e.state) << 1
 	for _, s := range e.calls {

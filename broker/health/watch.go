@@ -93,8 +93,8 @@ func (w *watch) second(now time.Time, s *sample, peers *site, jitter float64) {
 	if w.found.state == Unknown {
 		w.found.state = w.alive(now)
 	}
-	w.suspect = r.suspicious() || w.found.state >= Degraded || w.probes.failing(now, 1) >= 0 || w.gate.phase != closed
-	if w.suspect {
+	w.suspect = r.suspicious() || w.found.state >= Degraded || w.probes.failing(now, 1) >= 0 || w.gate.phase == trial
+	if w.suspect || w.gate.phase != closed {
 		w.calm = 0
 	} else {
 		w.calm++
@@ -287,12 +287,10 @@ func (s *sample) lane(lane int) share {
 // the provider only if most nodes see them: otherwise each node is left to its
 // own.
 func pool(own share, others []share, limit float64) share {
-	all := make([]share, 0, len(others)+1)
-	all = append(all, own)
-	all = append(all, others...)
-	counts := make([]int, 0, len(all))
-	for _, s := range all {
-		if s.n > 0 {
+	var room [maxSiteNodes + 1]int
+	counts := room[:0]
+	for i := -1; i < len(others); i++ {
+		if s := nth(own, others, i); s.n > 0 {
 			counts = append(counts, s.n)
 		}
 	}
@@ -301,8 +299,9 @@ func pool(own share, others []share, limit float64) share {
 		most = 2 * median(counts)
 	}
 	var sum share
-	leaning, nodes := 0, 0
-	for _, s := range all {
+	leaning, nodes := 0, len(counts)
+	for i := -1; i < len(others); i++ {
+		s := nth(own, others, i)
 		if s.n == 0 {
 			continue
 		}
@@ -310,7 +309,6 @@ func pool(own share, others []share, limit float64) share {
 			s = share{most, int(math.Round(s.part() * float64(most)))}
 		}
 		sum = sum.add(s)
-		nodes++
 		if s.part() > limit {
 			leaning++
 		}
@@ -319,6 +317,14 @@ func pool(own share, others []share, limit float64) share {
 		return own
 	}
 	return sum
+}
+
+// nth is the i-th of others, and own before the first of them.
+func nth(own share, others []share, i int) share {
+	if i < 0 {
+		return own
+	}
+	return others[i]
 }
 
 // refusedLately tells whether we were refused for our own mistakes a short while
