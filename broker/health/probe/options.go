@@ -24,7 +24,7 @@ const (
 const (
 	canaryEvery = 30 * time.Second
 	settled     = time.Minute // of failing, or of suspicion without a failure
-	enough      = 3           // good answers in a row that end a suspicion
+	enough      = 3           // good answers in a row, 4 s apart, that end a suspicion
 	maxSilence  = time.Hour   // that a provider can ask for
 	maxSlower   = 3           // how often the pace is halved for a provider that refuses probes
 	calm        = 10          // probes without a refusal that double it again

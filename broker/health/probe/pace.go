@@ -21,6 +21,7 @@ type pace struct {
 	deep    time.Time // when the interval of the deep probes comes that was not looked at yet
 
 	suspect   *suspicion // nil while healthy
+	trusted   time.Time  // when the last suspicion ended
 	sent      []time.Time
 	silent    time.Time // the provider wants to be left alone until then
 	slower    int       // how often the pace is halved
@@ -34,7 +35,8 @@ type suspicion struct {
 	atOnce  bool      // the first round is still to come
 	next    time.Time
 	last    map[providers.Level]providers.Outcome
-	good    int // good answers in a row
+	good    int       // moments at which all was good, in a row
+	counted time.Time // the latest of them
 }
 
 func newPace(levels []providers.Level, lead func() bool, turn func(time.Time) bool, now time.Time) *pace {
@@ -117,10 +119,8 @@ func (p *pace) some(wanted func(providers.Level) bool) []providers.Level {
 	return levels
 }
 
-// dueSuspected asks everything once and then one level at a time: the deepest
-// that fails, because all that lies above it is proven with it, or else the one
-// whose last good answer is the oldest. A node that does not lead leaves the
-// rest to the one that does.
+// dueSuspected asks everything once and then one level at a time. A node that
+// does not lead leaves the rest to the one that does.
 func (p *pace) dueSuspected(now time.Time) ([]providers.Level, bool, time.Duration) {
 	s := p.suspect
 	if s.atOnce {
@@ -147,20 +147,24 @@ func (p *pace) dueSuspected(now time.Time) ([]providers.Level, bool, time.Durati
 	return p.take([]providers.Level{p.suspected()}, now), false, 0
 }
 
-// suspected returns the level that is asked next.
+// suspected returns the level that is asked next: the deepest that fails,
+// because its recovery proves most; else one that was not asked yet, one where
+// the trouble is ours, or the deepest that was good. One that cannot be told is
+// not insisted on.
 func (p *pace) suspected() providers.Level {
-	for _, l := range slices.Backward(p.levels) {
-		if p.suspect.last[l].Theirs() {
-			return l
+	for _, wanted := range []func(outcome providers.Outcome, asked bool) bool{
+		func(outcome providers.Outcome, _ bool) bool { return outcome.Theirs() },
+		func(_ providers.Outcome, asked bool) bool { return !asked },
+		func(outcome providers.Outcome, _ bool) bool { return outcome == providers.Ours },
+		func(outcome providers.Outcome, _ bool) bool { return outcome == providers.OK },
+	} {
+		for _, l := range slices.Backward(p.levels) {
+			if outcome, asked := p.suspect.last[l]; wanted(outcome, asked) {
+				return l
+			}
 		}
 	}
-	for _, l := range slices.Backward(p.levels) {
-		if p.suspect.last[l] != providers.OK {
-			return l
-		}
-	}
-	deepest := len(p.levels) - 1
-	return p.levels[(deepest+len(p.levels)-p.suspect.good%len(p.levels))%len(p.levels)]
+	return p.levels[len(p.levels)-1]
 }
 
 func (p *pace) take(levels []providers.Level, now time.Time) []providers.Level {
@@ -170,17 +174,34 @@ func (p *pace) take(levels []providers.Level, now time.Time) []providers.Level {
 	return levels
 }
 
-// hurry makes the provider suspect. One that is already is not asked more often.
+// hurry makes the provider suspect. One that is already is not asked more often,
+// and one that was a moment ago goes on where that ended.
 func (p *pace) hurry(now time.Time) {
 	if p.suspect != nil {
 		return
 	}
-	p.suspect = &suspicion{began: now, atOnce: true, last: map[providers.Level]providers.Outcome{}}
+	p.suspect = &suspicion{began: now, last: map[providers.Level]providers.Outcome{}}
+	if p.trusted.IsZero() || now.Sub(p.trusted) >= ShallowEvery {
+		p.suspect.atOnce = true
+		return
+	}
+	p.suspect.next = p.afterLast(now)
+	for _, l := range p.levels {
+		p.suspect.last[l] = providers.OK
+	}
+}
+
+// afterLast returns when a probe is due that follows the last one hurriedly.
+func (p *pace) afterLast(now time.Time) time.Time {
+	if n := len(p.sent); n > 0 {
+		return p.sent[n-1].Add(about(HurriedEvery << p.slower))
+	}
+	return now
 }
 
 // trust ends a suspicion.
 func (p *pace) trust(now time.Time) {
-	p.suspect = nil
+	p.suspect, p.trusted = nil, now
 	p.shallow = now.Add(about(ShallowEvery << p.slower))
 	p.deep = p.nextInterval(now)
 }
@@ -189,33 +210,30 @@ func (p *pace) trust(now time.Time) {
 func (p *pace) told(answer providers.Probed, now time.Time) {
 	p.minded(answer, now)
 	if answer.Outcome.Theirs() && p.suspect == nil {
-		p.hurry(now)
-		p.suspect.atOnce = false // this was the first
-		p.suspect.next = now.Add(about(HurriedEvery << p.slower))
+		p.suspect = &suspicion{began: now, last: map[providers.Level]providers.Outcome{}}
+		p.suspect.next = p.afterLast(now) // this was the first
 	}
 	s := p.suspect
 	if s == nil {
 		return
 	}
 	s.last[answer.Level] = answer.Outcome
-	switch {
-	case answer.Outcome.Theirs():
-		s.good = 0
-		if s.failing.IsZero() {
-			s.failing = now
-		}
-	case answer.Outcome == providers.OK:
-		s.good++
-	}
-	failing := false
 	for _, outcome := range s.last {
-		failing = failing || outcome.Theirs()
+		if outcome.Theirs() {
+			s.good = 0
+			if s.failing.IsZero() {
+				s.failing = now
+			}
+			return
+		}
 	}
-	if failing {
-		return
+	if !s.failing.IsZero() {
+		s.failing, s.began = time.Time{}, now
 	}
-	s.failing = time.Time{}
-	if s.good >= max(enough, len(p.levels)) || now.Sub(s.began) >= settled {
+	if answer.Outcome == providers.OK && now.Sub(s.counted) >= HurriedEvery*4/5 {
+		s.good, s.counted = s.good+1, now
+	}
+	if s.good >= enough || now.Sub(s.began) >= settled {
 		p.trust(now)
 	}
 }
