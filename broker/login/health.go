@@ -46,18 +46,13 @@ func (h *Handler) now() *seen {
 	return fresh
 }
 
+// verdictOf puts a board's verdict into the words of policy, which are the same
+// but for one.
 func verdictOf(v health.Verdict) choice.Verdict {
-	switch {
-	case v.Trial:
+	if v.Trial {
 		return choice.Trial
-	case v.State == health.Down:
-		return choice.Down
-	case v.State == health.Degraded:
-		return choice.Degraded
-	case v.State == health.Up:
-		return choice.Up
 	}
-	return choice.Unknown
+	return choice.Verdict(v.State.String())
 }
 
 // direct reports whether this login may go straight to the hinted way. One that

@@ -14,9 +14,10 @@ import (
 // that renewed it.
 const MarkLife = 30 * 24 * time.Hour
 
+const sealMark seal.Purpose = "browser mark"
+
 const (
-	sealMark   seal.Purpose = "browser mark"
-	markCookie              = "mark"
+	markCookie = "mark"
 
 	markRenew = 24 * time.Hour
 	maxMarked = 8

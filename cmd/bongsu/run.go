@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
-	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(), newVersion())
+	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(), newSimulate(), newVersion())
 	ownUseLines(root)
 	return root
 }
@@ -126,6 +126,14 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		text += fmt.Sprintf(" (did you mean %q?)", strings.Join(meant, `" or "`))
 	}
 	return usageError{errors.New(text), cmd.CommandPath()}
+}
+
+// oneArg takes exactly one argument.
+func oneArg(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return usageError{fmt.Errorf("%s takes one argument, not %d", cmd.CommandPath(), len(args)), cmd.CommandPath()}
 }
 
 // noArgs refuses anything that is not a flag.
