@@ -128,6 +128,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"build probes", b.buildProbes},
 		{"build leaves", b.buildLeaves},
 		{"build status", b.buildStatus},
+		{"register gauges", b.registerGauges},
 		{"build walk", b.buildWalk},
 	} {
 		if err := build.do(ctx); err != nil {

@@ -136,7 +136,7 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("audit key: %w", err)
 	}
-	b.audit = audit.New(b.logger, auditKey, b.options.OnEvent)
+	b.audit = audit.New(b.logger, auditKey, b.recorded)
 	b.accounts, err = account.New(account.Options{
 		Records: b.store, Negatives: b.negative, Salt: salt, Rand: rand.Reader, Now: b.options.Now,
 	})
@@ -167,7 +167,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.providers,
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
-		Pages: b.pages, Frame: b.frame, Observer: b, Health: b.board, Ceilings: ceilings,
+		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: ceilings,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,

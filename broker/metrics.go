@@ -2,35 +2,78 @@ package broker
 
 import (
 	"net/http"
+	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/login"
 )
 
 // metrics are this node's, in a registry of its own. Label values come from
 // the table of routes, the configuration and closed sets, never from requests.
+// deploy/metrics.md lists all of them, and those that other packages register.
 type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	steps    *prometheus.CounterVec
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec
+	steps       *prometheus.CounterVec
+	stepTimes   *prometheus.HistogramVec
+	started     *prometheus.CounterVec
+	completed   *prometheus.CounterVec
+	durations   *prometheus.HistogramVec
+	turnedAway  *prometheus.CounterVec
+	refused     *prometheus.CounterVec
+	matches     *prometheus.CounterVec
+	transitions *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bongsu_http_requests_total",
-			Help: "Requests answered, by route and class of status.",
-		}, []string{"route", "status"}),
-		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bongsu_upstream_steps_total",
-			Help: "Steps of legs to providers, by outcome.",
-		}, []string{"provider", "step", "outcome"}),
-	}
-	m.registry.MustRegister(m.requests, m.steps,
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.requests = m.counter("bongsu_http_requests_total", "Requests answered, by route and class of status.", "route", "status")
+	m.steps = m.counter("bongsu_upstream_steps_total", "Steps of legs to providers, by outcome.", "provider", "step", "outcome")
+	m.stepTimes = m.histogram("bongsu_upstream_step_duration_seconds", "How long our own calls to providers took, in legs.",
+		[]float64{.05, .1, .25, .5, 1, 2, 4, 8}, "provider", "step")
+	m.started = m.counter("bongsu_logins_started_total", "Browsers sent to a provider.", "provider", "path", "client_class")
+	m.completed = m.counter("bongsu_logins_completed_total", "Logins for which the website got a code.", "provider", "path", "client_class")
+	m.durations = m.histogram("bongsu_login_duration_seconds", "From the website's request to its code.",
+		[]float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800}, "path")
+	m.turnedAway = m.counter("bongsu_logins_turned_away_total", "Legs not begun because the provider's ceiling was reached.", "provider")
+	m.refused = m.counter("bongsu_logins_refused_total", "Logins that ended with an error for the website.", "error")
+	m.matches = m.counter("bongsu_account_match_total", "What became of identities that nobody has.", "result")
+	m.transitions = m.counter("bongsu_provider_state_transitions_total", "Changes of a provider's state at this node, by the new one.", "provider", "state")
+	m.registry.MustRegister(buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, result := range login.Matches() {
+		m.matches.WithLabelValues(string(result))
+	}
 	return m
+}
+
+func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.registry.MustRegister(c)
+	return c
+}
+
+func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	m.registry.MustRegister(h)
+	return h
+}
+
+// buildInfo is 1, with the version this program was built from.
+func buildInfo() prometheus.Collector {
+	version, goVersion := "unknown", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version, goVersion = info.Main.Version, info.GoVersion
+	}
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bongsu_build_info", Help: "1, with the version of the program.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": goVersion},
+	}, func() float64 { return 1 })
 }
 
 // route returns the counter of one route: prepared, so that a request only
@@ -47,10 +90,46 @@ func (m *metrics) route(pattern string) func(status int) {
 	}
 }
 
-func (m *metrics) step(provider, step, outcome string) {
+// step counts one step of a leg, and how long it took where that was our call.
+func (m *metrics) step(provider, step, outcome string, took time.Duration) {
 	m.steps.WithLabelValues(provider, step, outcome).Inc()
+	if took > 0 {
+		m.stepTimes.WithLabelValues(provider, step).Observe(took.Seconds())
+	}
+}
+
+// changed counts a change of a provider's state.
+func (m *metrics) changed(t health.Transition) {
+	m.transitions.WithLabelValues(t.Provider, t.To.String()).Inc()
 }
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
+
+// clientClass tells our own websites from other people's.
+func clientClass(firstParty bool) string {
+	if firstParty {
+		return "first_party"
+	}
+	return "third_party"
+}
+
+// Started implements [login.Counts].
+func (m *metrics) Started(provider string, path login.Path, firstParty bool) {
+	m.started.WithLabelValues(provider, string(path), clientClass(firstParty)).Inc()
+}
+
+// TurnedAway implements [login.Counts].
+func (m *metrics) TurnedAway(provider string) { m.turnedAway.WithLabelValues(provider).Inc() }
+
+// Completed implements [login.Counts].
+func (m *metrics) Completed(provider string, path login.Path, firstParty bool, took time.Duration) {
+	m.completed.WithLabelValues(provider, string(path), clientClass(firstParty)).Inc()
+	m.durations.WithLabelValues(string(path)).Observe(took.Seconds())
+}
+
+// Matched implements [login.Counts].
+func (m *metrics) Matched(result login.Match) { m.matches.WithLabelValues(string(result)).Inc() }
+
+var _ login.Counts = (*metrics)(nil)

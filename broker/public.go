@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/bongsu/bongsu/broker/status"
-	"github.com/bongsu/bongsu/broker/store"
 )
 
 // buildStatus builds what everybody may read of this site's board. It holds no
@@ -17,10 +16,7 @@ func (b *Broker) buildStatus(context.Context) error {
 	var err error
 	b.status, err = status.New(status.Options{
 		Look: func() status.View { return status.FromBoard(b.board.Snapshot()) },
-		Ways: ways,
-		Paused: func(id string) bool {
-			return b.negative.Has(store.ProviderDisabled, id) || b.negative.Has(store.ProviderRetired, id)
-		},
+		Ways: ways, Paused: b.paused,
 		Language: b.config.Languages.Default, Pages: b.pages, Now: b.options.Now,
 	})
 	return err

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 
+	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/ceiling"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/login"
@@ -23,7 +24,7 @@ func (b *Broker) openBoard(context.Context) error {
 		Verify: func(site string, message, signature []byte) bool {
 			return b.signing.VerifyNews(site, newsHealth, message, signature)
 		},
-		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry, Suspect: b.suspect,
+		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry, Suspect: b.suspect, Changed: b.metrics.changed,
 	})
 	if err != nil {
 		return err
@@ -55,12 +56,22 @@ func (b *Broker) ceilings() (*ceiling.Gate, error) {
 
 // Observe implements [login.Observer].
 func (b *Broker) Observe(_ context.Context, o login.Observation) {
-	b.metrics.step(o.Provider, string(o.Step), string(o.Outcome))
+	b.metrics.step(o.Provider, string(o.Step), string(o.Outcome), o.Took)
 	b.board.Observe(health.Observation{
 		Provider: o.Provider, Step: o.Step, Outcome: o.Outcome, Took: o.Took, Device: o.Device,
 		Marked: o.Marked, Browser: o.Browser, Prefix: o.Prefix, Started: o.Began, Drill: o.Drill,
 	})
 	if b.options.OnStep != nil {
 		b.options.OnStep(o)
+	}
+}
+
+// recorded counts what an audit event tells, and passes it on.
+func (b *Broker) recorded(e audit.Event) {
+	if e.Name == audit.LoginRefused {
+		b.metrics.refused.WithLabelValues(e.Reason).Inc() // an error code of ours
+	}
+	if b.options.OnEvent != nil {
+		b.options.OnEvent(e)
 	}
 }

@@ -36,6 +36,7 @@ func (h *Handler) finish(v *visit) error {
 	if err != nil {
 		return err
 	}
+	h.completed(v, v.login.Proof != nil)
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.LoginCompleted, Client: v.client.ID, Provider: v.session.Provider,
 		Account: v.found.ID, Login: v.login.ID,

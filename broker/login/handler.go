@@ -68,8 +68,8 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but Language, Now and Dev
-// are required.
+// Options says what the walk works with. All fields but Counts, Language, Now
+// and Dev are required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
@@ -82,6 +82,7 @@ type Options struct {
 	Pages     Pages
 	Frame     func(r *http.Request, c *client.Client, lang string) web.Frame
 	Observer  Observer
+	Counts    Counts // nil counts nothing
 	Health    Health
 	Ceilings  Ceilings
 	// Neighbourhood is what the address of a request shares with its neighbours'.
@@ -101,7 +102,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Language, Now and Dev is required")
+		return errors.New("login: every option but Counts, Language, Now and Dev is required")
 	}
 	return nil
 }
@@ -126,6 +127,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Counts == nil {
+		o.Counts = uncounted{}
 	}
 	jar := cookie.NewJar(o.Issuer)
 	h := &Handler{

@@ -23,6 +23,7 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 		return false, nil
 	}
 	if !h.Ceilings.Enter(way) {
+		h.Counts.TurnedAway(way)
 		v.login.failed(way, web.ReasonBusy)
 		v.menu = true
 		return false, nil
@@ -43,6 +44,7 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 			return false, err
 		}
 	}
+	h.Counts.Started(way, h.path(v, way), v.client.FirstParty)
 	h.rememberLeg(v, way)
 	http.Redirect(v.w, v.r, away, http.StatusSeeOther)
 	return true, nil

@@ -97,6 +97,7 @@ func (h *Handler) match(v *visit) error {
 	if last := h.lastUsed(v.r); last != "" && last != identity.Provider {
 		view.EarlierWayHint = h.wayView(v, last)
 	}
+	h.Counts.Matched(MatchAsked)
 	return h.Pages.Write(v.w, http.StatusOK, view)
 }
 
@@ -119,6 +120,7 @@ func (h *Handler) NewAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.couldNotCheck(v, err)
 	}
+	h.Counts.Matched(MatchNew)
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.AccountOpened, Client: v.client.ID, Provider: proof.Identity.Provider,
 		Account: opened.ID, Login: v.login.ID,
