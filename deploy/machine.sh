@@ -42,6 +42,7 @@ need_packages() {
 	postgres_bin >/dev/null || missing+=(postgresql)
 	command -v chromium >/dev/null || missing+=(chromium)
 	command -v certutil >/dev/null || missing+=(libnss3-tools)
+	command -v promtool >/dev/null || missing+=(prometheus)
 	command -v gcc >/dev/null || missing+=(gcc)
 	[ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 	command -v setpriv >/dev/null || missing+=(util-linux)

@@ -32,6 +32,8 @@ lane_unit() {
 	go mod tidy -diff
 	go vet ./...
 	golangci-lint run
+	promtool check rules deploy/alerts/*.rules.yml
+	promtool test rules deploy/alerts/*_test.yml
 	# shellcheck disable=SC2046
 	go test -count=1 -skip '^TestBrowser' $(go list ./... | grep -vE '/broker$|/broker/store(/|$)')
 }
