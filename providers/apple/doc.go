@@ -8,4 +8,7 @@
 //
 // Apple lets a native platform leave out the nonce (nonce_supported). The web
 // is not such a platform: a token without our nonce is refused here.
+//
+// How Apple refuses a code that nobody gave is not documented: invalid_grant is
+// taken for healthy, invalid_client for our secret, anything else for unknown.
 package apple

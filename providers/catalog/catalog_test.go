@@ -40,6 +40,31 @@ func options(t *testing.T, kind string) catalog.Options {
 	return o
 }
 
+// Every kind can be probed, as deep as it has a callback URL to show; nothing is
+// asked by the way.
+func TestEveryKindCanBeProbed(t *testing.T) {
+	for _, kind := range catalog.Kinds() {
+		t.Run(kind, func(t *testing.T) {
+			for _, callback := range []string{"", "https://login.example.com/callback/my-" + kind} {
+				o := options(t, kind)
+				o.Callback = callback
+				p, err := catalog.New(o)
+				if err != nil {
+					t.Fatalf("New: %v", err)
+				}
+				prober, ok := p.(providers.Prober)
+				if !ok {
+					t.Fatalf("%T is no prober", p)
+				}
+				levels := prober.Levels()
+				if levels[0] != providers.LevelReach || slices.Contains(levels, providers.LevelToken) != (callback != "") {
+					t.Errorf("levels %q with callback %q", levels, callback)
+				}
+			}
+		})
+	}
+}
+
 func TestKinds(t *testing.T) {
 	if got, want := catalog.Kinds(), []string{"apple", "google", "kakao", "naver", "openid"}; !slices.Equal(got, want) {
 		t.Fatalf("Kinds = %q, want %q", got, want)

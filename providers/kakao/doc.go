@@ -5,4 +5,8 @@
 // It leaves to the operator which consent items the app has in Kakao's console:
 // a scope that is not enabled there fails with KOE205. OpenID Connect is off for
 // a new app and must be switched on.
+//
+// A healthy token endpoint refuses a code that nobody gave with invalid_grant
+// and KOE320. Data and logins stand on hosts of their own (kapi, kauth), which
+// fail apart.
 package kakao

@@ -5,4 +5,7 @@
 //
 // It owns the endpoints, the result codes and the shape of the profile. Naver
 // never says that it checked an e-mail address, so none is verified.
+//
+// A healthy token endpoint refuses a code that nobody gave with invalid_request
+// and a text; the code alone would not tell it from a malformed request.
 package naver

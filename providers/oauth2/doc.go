@@ -7,6 +7,10 @@
 //
 // [Wire] is these four, and package openid builds on it. [Provider] is a whole
 // upstream whose identity comes from its profile endpoint, as Naver's does.
+// It also asks the same endpoints without a person ([Wire.ProbeReach],
+// [Wire.ProbeAuthorize], [Wire.ProbeToken]): an answer is ok only if it is known
+// to be a healthy one.
+//
 // [Document] reads what providers answer, by exact member names and without
 // rounding large numbers.
 //

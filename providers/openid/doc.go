@@ -8,8 +8,13 @@
 //
 // A provider with configured endpoints never needs discovery. One without
 // discovers in the background ([Provider.Run]) and, when a person is faster, at
-// first need; what it once found good it keeps, and a document that moves to
-// another host or names another issuer is not followed.
+// first need. What was found good once is pinned ([Pin]), beyond the life of the
+// process where there is a store ([Pins]); a document that says something else
+// waits for an operator ([Provider.Adopt]).
+//
+// A key that the provider drops while it signs is missed for a day at most, and
+// only until another signs ([Provider.Missing]); one that an operator distrusts
+// verifies nothing.
 //
 // It does not know what is special about Kakao, Google or Apple: they are
 // [Options] and [Quirks] made in packages of their own.

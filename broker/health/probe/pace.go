@@ -229,6 +229,7 @@ func (p *pace) told(answer providers.Probed, now time.Time) {
 	}
 	if !s.failing.IsZero() {
 		s.failing, s.began = time.Time{}, now
+		s.next = p.afterLast(now)
 	}
 	if answer.Outcome == providers.OK && now.Sub(s.counted) >= HurriedEvery*4/5 {
 		s.good, s.counted = s.good+1, now
