@@ -153,8 +153,8 @@ func (b *Board) Canaries(reached, asked int) {
 	b.canaries.Failing = b.canaries.Asked > 0 && b.canaries.Reached*3 < b.canaries.Asked
 }
 
-// SetBroadcast says who carries our record to other nodes. It is called from
-// within Tick and must not block.
+// SetBroadcast says who carries our record to other nodes. It is called at the
+// end of Tick and must not block.
 func (b *Board) SetBroadcast(send func(message []byte)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

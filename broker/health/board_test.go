@@ -439,6 +439,59 @@ func TestPeersMoveLittle(t *testing.T) {
 	})
 }
 
+// Any local success beats any number of sites and nodes that say "down".
+func TestLocalSuccessAgainstTheWorld(t *testing.T) {
+	sites := []string{"seoul"}
+	for i := range 31 {
+		sites = append(sites, "site-"+numbered(i))
+	}
+	n := at(t, &clock{noon}, "seoul", "a", sites...)
+	busy([]*node{n}, 30, 1)
+	var seq uint64
+	for range 60 {
+		seq++
+		for _, site := range sites[1:] {
+			for _, name := range []string{"x", "y"} {
+				n.hears(rumour{site: site, node: name, incarnation: 1, sequence: seq, states: map[string]State{"kakao": Down}})
+			}
+		}
+		busy([]*node{n}, 1, 1)
+		if v := n.Snapshot().Of("kakao"); v.State != Up || v.Weight < 0.5 || seq > 5 && v.Weight != 1 {
+			t.Fatalf("second %d: %+v", seq, v)
+		}
+	}
+}
+
+// Whoever is called may ask back: no callback runs under the board's lock.
+func TestCallbacksMayAskBack(t *testing.T) {
+	c := &clock{noon}
+	asked := 0
+	var b *Board
+	ask := func() {
+		asked++
+		_, _ = b.Explain("kakao")
+		b.Probed(providers.Probed{Provider: "kakao", Level: providers.LevelToken, Outcome: providers.Down})
+		b.Canaries(1, 1)
+		_ = b.Messages()
+	}
+	b, err := New(Options{
+		Site: "seoul", Node: "a", Providers: infos("kakao"), Now: c.Now, Sign: signBy("seoul"),
+		Suspect: func(string) { ask() }, Changed: func(Transition) { ask() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.SetBroadcast(func([]byte) { ask() })
+	for range 30 {
+		c.now = c.now.Add(time.Second)
+		b.Observe(Observation{Provider: "kakao", Step: providers.StepToken, Outcome: providers.Down})
+		b.Tick()
+	}
+	if asked < 30 || b.Snapshot().Of("kakao").State != Down {
+		t.Errorf("asked %d times, %s", asked, b.Snapshot().Of("kakao").State)
+	}
+}
+
 // What was proven before another site saw the outage stands for nothing until it
 // is proven again.
 func TestContestedProof(t *testing.T) {

@@ -71,6 +71,7 @@ type view struct {
 	weight   float64 // what the phase allows
 	votes    votes
 	isolated bool
+	alone    bool // it works for most other nodes of this site
 	awaited  bool // most sites say down, our own answer is awaited
 	failing  bool // our own latest probe failed
 	sighted  bool // a shallow probe of ours succeeds
@@ -90,7 +91,7 @@ func decide(v view) (State, Cause, float64) {
 			return Unknown, CauseIsolated, 1
 		case v.phase == trial:
 			return Down, CauseTrial, v.weight
-		case v.votes.others() > 0 && v.votes.global(Down) != Down:
+		case v.alone || v.votes.others() > 0 && v.votes.global(Down) != Down:
 			return Down, CauseCutOff, shareHeld
 		default:
 			return Down, v.local.cause, shareHeld

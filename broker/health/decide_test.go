@@ -25,6 +25,7 @@ func TestDecide(t *testing.T) {
 		{"two sites, one against one: cut off", view{local: down, votes: votes{up: 1}}, Down, CauseCutOff, shareHeld},
 		{"down at two of four", view{local: down, votes: votes{down: 1, up: 2}}, Down, CauseCutOff, shareHeld},
 		{"down here, nobody else has evidence", view{local: down}, Down, CauseProvider, shareHeld},
+		{"down at this node, works for the others of its site", view{local: down, alone: true}, Down, CauseCutOff, shareHeld},
 		{"down here and our network is at fault", view{local: down, votes: votes{up: 1}, isolated: true}, Unknown, CauseIsolated, 1},
 		{"down here, being tried", view{local: down, phase: trial, weight: 0.1}, Down, CauseTrial, 0.1},
 		{"works here, down elsewhere, our probe has not answered", view{local: up, votes: votes{down: 2}, awaited: true, weight: 1}, Up, CausePeers, 0.5},

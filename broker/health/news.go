@@ -75,7 +75,7 @@ func (b *Board) isOurs(r *record) bool {
 // our clock went back between two starts, or another node has our name. We go on
 // with a higher number. The caller holds mu.
 func (b *Board) overtake(r *record) {
-	b.o.Incarnation = r.incarnation + 1
+	b.o.Incarnation = max(r.incarnation, r.incarnation+1) // the last number there is has no next
 	b.published = time.Time{}
 	b.o.Logger.LogAttrs(context.Background(), slog.LevelWarn,
 		"another record bears this node's name and a higher number: is the name unique in its site?",
@@ -100,12 +100,12 @@ func (b *Board) Messages() [][]byte {
 	return messages
 }
 
-// publish signs and sends our record: at once when a state changed, often while
-// something is suspected, and else often enough that it does not expire. The
-// caller holds mu.
-func (b *Board) publish(now time.Time) {
+// publish signs our record when it should be sent: at once when a state changed,
+// often while something is suspected, and else often enough that it does not
+// expire; nil when not now. The caller holds mu.
+func (b *Board) publish(now time.Time) []byte {
 	if b.o.Sign == nil {
-		return
+		return nil
 	}
 	failing := b.canariesFail(now)
 	turned, worried := b.published.IsZero() || failing != b.saidNet, false
@@ -116,17 +116,17 @@ func (b *Board) publish(now time.Time) {
 	}
 	since := now.Sub(b.published)
 	if !turned && since < publishWorried || !turned && !worried && since < publishEvery {
-		return
+		return nil
 	}
 	b.published, b.saidNet = now, failing
 	b.sequence++
 	message, err := b.signed(now)
 	if err != nil {
 		b.o.Logger.LogAttrs(context.Background(), slog.LevelError, "health record could not be signed", slog.Any("error", err))
-		return
+		return nil
 	}
 	b.message = message
-	b.send(message)
+	return message
 }
 
 // signed is our record as it is sent. The caller holds mu.

@@ -132,17 +132,17 @@ func (b *Board) hurry(w *watch, evidence bool) {
 	if w.steady.Load() {
 		wait = hurrySteady
 	}
-	b.suspect(w, b.o.Now(), wait)
+	if b.mayHurry(w, b.o.Now(), wait) {
+		b.o.Suspect(w.info.ID)
+	}
 }
 
-// suspect tells whoever probes, unless that was done within wait.
-func (b *Board) suspect(w *watch, now time.Time, wait time.Duration) {
+// mayHurry tells whether probes may be asked for again, and takes note of it.
+func (b *Board) mayHurry(w *watch, now time.Time, wait time.Duration) bool {
 	at := now.Sub(b.began)
 	last := w.hurried.Load()
 	if last != 0 && at-time.Duration(last) < wait {
-		return
+		return false
 	}
-	if w.hurried.CompareAndSwap(last, max(int64(at), 1)) {
-		b.o.Suspect(w.info.ID)
-	}
+	return w.hurried.CompareAndSwap(last, max(int64(at), 1))
 }

@@ -53,11 +53,12 @@ type Options struct {
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 
-	// Suspect is told that a provider should be probed now. It must not block;
-	// it is called at most once a second per provider, from any goroutine.
+	// Suspect is told that a provider should be probed now. It must not block,
+	// logins wait for it; it is called at most once a second per provider, from
+	// any goroutine.
 	Suspect func(provider string)
 	// Changed is told of every change of a provider's state here, in order,
-	// from within Tick. It must be quick and must not call Tick.
+	// at the end of Tick. It must be quick and must not call Tick.
 	Changed func(Transition)
 }
 

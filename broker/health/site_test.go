@@ -53,7 +53,7 @@ func TestOneNodeOfThree(t *testing.T) {
 		nodes[1].called("kakao", providers.OK, 10)
 		nodes[2].called("kakao", providers.OK, 10)
 	})
-	nodes[0].holds("kakao", Down, CauseProvider) // its own logins do fail
+	nodes[0].holds("kakao", Down, CauseCutOff) // its own logins do fail
 	nodes[1].holds("kakao", Up, CauseNone)
 	nodes[2].holds("kakao", Up, CauseNone)
 	// A fourth node sees three others, of which one differs.

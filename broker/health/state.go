@@ -52,7 +52,7 @@ type Cause string
 const (
 	CauseNone     Cause = ""         // the state says it all
 	CauseProvider Cause = "provider" // it fails here, and no other site says otherwise
-	CauseCutOff   Cause = "cut_off"  // it fails here and works from other sites
+	CauseCutOff   Cause = "cut_off"  // it fails here and works from elsewhere
 	CauseIsolated Cause = "isolated" // much fails here, the canaries too: the trouble is this site's network
 	CausePeers    Cause = "peers"    // other sites say it is down; our own probe has not answered yet
 	CausePartial  Cause = "partial"  // it fails for some devices, or one step fails that a login can do without

@@ -15,8 +15,16 @@ const maxCatchUp = 61
 func (b *Board) Tick() {
 	now := b.o.Now()
 	b.mu.Lock()
-	changes := b.tick(now)
+	changes, hurried := b.tick(now)
+	message, send := b.publish(now), b.send
 	b.mu.Unlock()
+	// Nobody is called while the lock is held: whoever listens may ask back.
+	if message != nil {
+		send(message)
+	}
+	for _, provider := range hurried {
+		b.o.Suspect(provider)
+	}
 	for _, t := range changes {
 		b.o.Logger.LogAttrs(context.Background(), slog.LevelInfo, "provider's state changed",
 			slog.String("provider", t.Provider), slog.String("from", t.From.String()), slog.String("to", t.To.String()),
@@ -25,21 +33,27 @@ func (b *Board) Tick() {
 	}
 }
 
-// tick does the work of Tick. The caller holds mu.
-func (b *Board) tick(now time.Time) []Transition {
+// tick does the work of Tick, and returns what changed and what should be probed.
+// The caller holds mu.
+func (b *Board) tick(now time.Time) (changes []Transition, hurried []string) {
 	b.peers.forget(now)
 	polls := b.polls(now)
 	b.takeIn(now, polls)
 	b.isolate(now, polls)
-	var changes []Transition
 	for i, w := range b.watches {
 		if t, changed := b.settle(now, w, &polls[i]); changed {
 			changes = append(changes, t)
 		}
+		wait := hurryRumour
+		if !w.news.over && w.news.since.Equal(now) { // most sites begin to say down
+			wait = hurryAgain
+		}
+		if w.suspect && b.mayHurry(w, now, wait) {
+			hurried = append(hurried, w.info.ID)
+		}
 	}
 	b.snapshot.Store(b.picture(now))
-	b.publish(now)
-	return changes
+	return changes, hurried
 }
 
 // takeIn moves every window on to the second that has just ended.
@@ -120,6 +134,7 @@ func (b *Board) settle(now time.Time, w *watch, s *stand) (Transition, bool) {
 	v := view{
 		local: local, phase: w.gate.phase, weight: w.gate.weight(w.crowd(&s.site)),
 		votes: s.votes, isolated: b.isolated,
+		alone:   s.site.settled.state == Up && s.polls[0].evidence() >= 2,
 		failing: w.probes.failing(now, 1) >= 0,
 		sighted: !w.probes.okAt.IsZero() && now.Sub(w.probes.okAt) <= sightFresh,
 		awaited: w.news.advance(now, down && local.state < Degraded, func(since time.Time) bool {
@@ -129,12 +144,6 @@ func (b *Board) settle(now time.Time, w *watch, s *stand) (Transition, bool) {
 	state, cause, weight := decide(v)
 	w.said = w.saying(now, b.isolated)
 	w.suspect = w.suspect || v.awaited || s.votes.down > 0 && local.state != Up
-	if w.suspect {
-		b.suspect(w, now, hurryRumour)
-	}
-	if v.awaited && w.news.since.Equal(now) {
-		b.suspect(w, now, hurryAgain)
-	}
 	before := w.verdict
 	w.verdict = Verdict{
 		Provider: w.info.ID, State: state, Cause: cause, Weight: weight,
