@@ -51,8 +51,7 @@ func (h *Handler) BeginUnlink(w http.ResponseWriter, r *http.Request) error {
 		return h.backToAccount(v, web.NoteGone)
 	}
 	if len(links) == 1 {
-		h.refuseChange(v, v.login.Way, v.holder.ID, "last")
-		return h.backToAccount(v, web.NoteLast)
+		return h.last(v)
 	}
 	v.login.Remove = LinkTag(links[at].IdentityKey)
 	// The identity that goes proves nothing about it: another one has to.
@@ -329,8 +328,7 @@ func (h *Handler) unlink(v *visit) (ended bool, err error) {
 	left, err := h.Accounts.Unlink(v.ctx(), *v.holder, links[at].IdentityKey)
 	switch {
 	case errors.Is(err, account.ErrLast):
-		h.refuseChange(v, v.login.Way, v.holder.ID, "last")
-		return true, h.leaveWith(v, web.NoteLast)
+		return true, h.last(v)
 	case errors.Is(err, account.ErrUnknown):
 		return true, h.leaveWith(v, web.NoteGone)
 	case err != nil:
@@ -341,6 +339,12 @@ func (h *Handler) unlink(v *visit) (ended bool, err error) {
 	})
 	h.note(v, web.NoteUnlinked, v.login.Way)
 	return false, h.renew(v, left)
+}
+
+// last refuses to take the only way in.
+func (h *Handler) last(v *visit) error {
+	h.refuseChange(v, v.login.Way, v.holder.ID, "last")
+	return &Problem{Kind: web.ProblemLast, Status: http.StatusConflict, Client: h.account}
 }
 
 func (h *Handler) leaveWith(v *visit, word web.Note) error {

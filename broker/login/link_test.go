@@ -343,7 +343,7 @@ func TestFormsOfOtherSessions(t *testing.T) {
 	b.post("/account/link/nowhere", b.form()).wantProblem(web.ProblemNotFound, http.StatusNotFound)
 	b.atAccount(b.post("/account/link/kakao", b.form()), web.NoteAlready)
 	b.atAccount(b.post("/account/unlink/naver", b.form()), web.NoteGone)
-	b.atAccount(b.post("/account/unlink/kakao", b.form()), web.NoteLast)
+	b.post("/account/unlink/kakao", b.form()).wantProblem(web.ProblemLast, http.StatusConflict)
 	if h.last().Reason != "last" || len(h.records.links) != 2 {
 		t.Errorf("event %+v, %d links", h.last(), len(h.records.links))
 	}

@@ -101,7 +101,7 @@ func TestUnlinkingInTwoTabs(t *testing.T) {
 	key := store.IdentityKey{Provider: "kakao", Subject: "minji at kakao"}
 	owner := h.records.links[key]
 	delete(h.records.links, key) // by the other tab, as if it had left the epoch alone
-	b.atAccount(b.post(question.Action, form), web.NoteLast)
+	b.post(question.Action, form).wantProblem(web.ProblemLast, http.StatusConflict)
 	h.records.links[key] = owner
 	if len(h.records.links) != 3 || h.last().Reason != "last" {
 		t.Errorf("%d links, event %+v", len(h.records.links), h.last())

@@ -52,7 +52,6 @@ const (
 	NoteUnlinked Note = "unlinked"
 	NoteAlready  Note = "already"  // it was linked before
 	NoteGone     Note = "gone"     // it was not linked any more
-	NoteLast     Note = "last"     // the only way in stays
 	NoteDisabled Note = "disabled" // the account of that identity is disabled
 )
 
@@ -65,7 +64,6 @@ var notes = map[Note]struct {
 	NoteUnlinked: {"green", true},
 	NoteAlready:  {"blue", false},
 	NoteGone:     {"blue", false},
-	NoteLast:     {"amber", true},
 	NoteDisabled: {"amber", false},
 }
 

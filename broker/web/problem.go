@@ -35,6 +35,7 @@ var problems = map[ProblemKind]struct {
 	ProblemInternal:    {"alert", false},
 	ProblemCookies:     {"info", true},
 	ProblemTaken:       {"shield", false},
+	ProblemLast:        {"shield", false},
 	ProblemSession:     {"shield", false},
 	ProblemBusy:        {"people", false},
 }

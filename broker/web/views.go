@@ -179,6 +179,8 @@ const (
 	// ProblemTaken: an identity that another account has. 409; says nothing
 	// about whose.
 	ProblemTaken ProblemKind = "taken"
+	// ProblemLast: the only way into an account was to be removed. 409.
+	ProblemLast ProblemKind = "last"
 	// ProblemSession: a change of an account by a browser without the session
 	// that began it.
 	ProblemSession ProblemKind = "session"

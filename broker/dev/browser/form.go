@@ -35,6 +35,20 @@ func (p *Page) submission(node *html.Node, values url.Values) (submission, error
 	return p.address(form, button, fields)
 }
 
+// Form returns where the form with id, or of the button with id, would be sent
+// as it stands, and with what; "" when there is none or it sends by GET.
+func (p *Page) Form(id string) (action string, fields url.Values) {
+	node := p.element(id)
+	if node == nil {
+		return "", nil
+	}
+	sent, err := p.submission(node, nil)
+	if err != nil || sent.method != http.MethodPost {
+		return "", nil
+	}
+	return sent.target.String(), sent.body
+}
+
 // address says where and how the form is sent.
 func (p *Page) address(form, button *html.Node, fields url.Values) (submission, error) {
 	action := override(form, button, "action", "formaction")
