@@ -23,11 +23,12 @@ const (
 
 const (
 	canaryEvery = 30 * time.Second
-	settled     = time.Minute // of failing, or of suspicion without a failure
-	enough      = 3           // good answers in a row, 4 s apart, that end a suspicion
-	maxSilence  = time.Hour   // that a provider can ask for
-	maxSlower   = 3           // how often the pace is halved for a provider that refuses probes
-	calm        = 10          // probes without a refusal that double it again
+	settled     = time.Minute      // of failing, or of suspicion without a failure
+	enough      = 3                // good answers in a row, 4 s apart, that end a suspicion
+	deepAtLeast = 25 * time.Second // the deepest level is asked so often while another fails
+	maxSilence  = time.Hour        // that a provider can ask for
+	maxSlower   = 3                // how often the pace is halved for a provider that refuses probes
+	calm        = 10               // probes without a refusal that double it again
 	maxCanaries = 16
 )
 
@@ -41,7 +42,8 @@ type Board interface {
 // Options say who is asked, and whose turn it is.
 type Options struct {
 	// Providers are those of the configuration. One that is no
-	// [providers.Prober] is known by its logins alone.
+	// [providers.Prober], and wraps none (Unwrap() providers.Provider), is known
+	// by its logins alone.
 	Providers []providers.Provider
 
 	// Levels restricts what is asked, by instance id; an id that is missing

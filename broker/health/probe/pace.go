@@ -35,6 +35,7 @@ type suspicion struct {
 	atOnce  bool      // the first round is still to come
 	next    time.Time
 	last    map[providers.Level]providers.Outcome
+	deepest time.Time // when the deepest level was last asked
 	good    int       // moments at which all was good, in a row
 	counted time.Time // the latest of them
 }
@@ -125,12 +126,14 @@ func (p *pace) dueSuspected(now time.Time) ([]providers.Level, bool, time.Durati
 	s := p.suspect
 	if s.atOnce {
 		s.atOnce = false
-		s.next = now.Add(about(HurriedEvery << p.slower))
-		levels := p.levels
+		s.next = p.afterLast(now)
+		levels := p.some(func(l providers.Level) bool { _, asked := s.last[l]; return !asked })
 		if room := p.allowed() - len(p.sent); len(levels) > room {
 			levels = levels[len(levels)-room:]
 		}
-		return p.take(slices.Clone(levels), now), true, 0
+		if len(levels) > 0 {
+			return p.take(levels, now), true, 0
+		}
 	}
 	if !p.lead() {
 		p.trust(now)
@@ -144,14 +147,18 @@ func (p *pace) dueSuspected(now time.Time) ([]providers.Level, bool, time.Durati
 		every = SettledEvery
 	}
 	s.next = now.Add(about(every << p.slower))
-	return p.take([]providers.Level{p.suspected()}, now), false, 0
+	return p.take([]providers.Level{p.suspected(now)}, now), false, 0
 }
 
 // suspected returns the level that is asked next: the deepest that fails,
 // because its recovery proves most; else one that was not asked yet, one where
 // the trouble is ours, or the deepest that was good. One that cannot be told is
-// not insisted on.
-func (p *pace) suspected() providers.Level {
+// not insisted on, and the deepest is never forgotten: a front door that fails
+// says nothing about what lies behind it.
+func (p *pace) suspected(now time.Time) providers.Level {
+	if now.Sub(p.suspect.deepest) >= deepAtLeast {
+		return p.levels[len(p.levels)-1]
+	}
 	for _, wanted := range []func(outcome providers.Outcome, asked bool) bool{
 		func(outcome providers.Outcome, _ bool) bool { return outcome.Theirs() },
 		func(_ providers.Outcome, asked bool) bool { return !asked },
@@ -168,8 +175,11 @@ func (p *pace) suspected() providers.Level {
 }
 
 func (p *pace) take(levels []providers.Level, now time.Time) []providers.Level {
-	for range levels {
+	for _, l := range levels {
 		p.sent = append(p.sent, now)
+		if p.suspect != nil && l == p.levels[len(p.levels)-1] {
+			p.suspect.deepest = now
+		}
 	}
 	return levels
 }
@@ -210,8 +220,8 @@ func (p *pace) trust(now time.Time) {
 func (p *pace) told(answer providers.Probed, now time.Time) {
 	p.minded(answer, now)
 	if answer.Outcome.Theirs() && p.suspect == nil {
-		p.suspect = &suspicion{began: now, last: map[providers.Level]providers.Outcome{}}
-		p.suspect.next = p.afterLast(now) // this was the first
+		p.suspect = &suspicion{began: now, atOnce: true, last: map[providers.Level]providers.Outcome{}}
+		p.suspect.next = p.afterLast(now) // the others are asked now
 	}
 	s := p.suspect
 	if s == nil {

@@ -37,8 +37,8 @@ func New(o Options) (*Schedule, error) {
 	o.defaults()
 	s := &Schedule{o: o, watches: map[string]*watch{}, alarm: make(chan struct{}, 1)}
 	for _, p := range o.Providers {
-		prober, ok := p.(providers.Prober)
-		if !ok {
+		prober := proberOf(p)
+		if prober == nil {
 			continue
 		}
 		id := p.Instance().ID
@@ -50,6 +50,22 @@ func New(o Options) (*Schedule, error) {
 		s.order = append(s.order, w)
 	}
 	return s, nil
+}
+
+// proberOf returns the prober that p is or wraps, or nil. What decorates logins
+// has no part in probes.
+func proberOf(p providers.Provider) providers.Prober {
+	for p != nil {
+		if prober, ok := p.(providers.Prober); ok {
+			return prober
+		}
+		wrapper, ok := p.(interface{ Unwrap() providers.Provider })
+		if !ok {
+			return nil
+		}
+		p = wrapper.Unwrap()
+	}
+	return nil
 }
 
 // Hurry has a provider asked now, and often until it is good again. It never

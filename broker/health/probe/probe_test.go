@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +32,7 @@ type upstream struct {
 	answer map[providers.Level]providers.Outcome // absent is ok
 	rest   time.Duration
 	takes  time.Duration
+	hangs  time.Duration // what fails takes so long
 	asked  []ask
 }
 
@@ -55,6 +57,9 @@ func (u *upstream) Probe(ctx context.Context, l providers.Level) providers.Probe
 		found.Outcome = outcome
 	}
 	takes := u.takes
+	if found.Outcome.Theirs() {
+		takes = max(takes, u.hangs)
+	}
 	u.mu.Unlock()
 	if pause(ctx, takes, nil); ctx.Err() != nil {
 		found.Outcome = providers.Unknown
@@ -278,7 +283,7 @@ func TestSuspicionIsSettledQuickly(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			running(t, nil, func(s *Schedule, u *upstream, b *board) {
 				time.Sleep(10 * time.Minute)
-				u.set(func() { u.takes = 4 * time.Second })
+				u.set(func() { u.hangs = 4 * time.Second })
 				u.says(providers.Down, tt.fail...)
 				from := time.Now()
 				s.Hurry("kakao")
@@ -312,6 +317,51 @@ func TestFailedProbeIsASuspicion(t *testing.T) {
 		}
 		if total < 3 {
 			t.Errorf("%d failures told within %v", total, time.Since(from))
+		}
+	})
+}
+
+// A front door that fails is no reason to lose sight of what lies behind it: that
+// is asked at once, and again and again.
+func TestShallowFailureIsHeldAgainstTheDeep(t *testing.T) {
+	running(t, nil, func(_ *Schedule, u *upstream, b *board) {
+		time.Sleep(10 * time.Minute)
+		u.says(providers.Trust, providers.LevelMetadata)
+		from := time.Now()
+		time.Sleep(40 * time.Second)
+		first := b.failures(providers.LevelMetadata, 1)[0]
+		asked := u.since(from)
+		if i := slices.IndexFunc(asked, func(a ask) bool { return a.level == providers.LevelToken }); i < 0 || asked[i].at.Sub(first) > 100*time.Millisecond {
+			t.Fatalf("after the failure at %v asked %v", first, asked)
+		}
+		for range 10 {
+			from = time.Now()
+			time.Sleep(deepAtLeast + SettledEvery*11/10 + time.Second)
+			asked = u.since(from)
+			if count(asked, providers.LevelToken) == 0 || count(asked, providers.LevelMetadata) == 0 {
+				t.Errorf("in %v asked %v", time.Since(from), asked)
+			}
+		}
+		u.says(providers.Down, providers.LevelToken)
+		from = time.Now()
+		time.Sleep(deepAtLeast + 3*SettledEvery*11/10)
+		if got := count(u.since(from), providers.LevelToken); got < 2 {
+			t.Errorf("the core fails too, asked %d times", got)
+		}
+	})
+}
+
+// wrapped decorates logins.
+type wrapped struct{ providers.Provider }
+
+func (w wrapped) Unwrap() providers.Provider { return w.Provider }
+
+func TestWrappedProviderIsProbed(t *testing.T) {
+	u := newUpstream("naver")
+	running(t, func(o *Options) { o.Providers = []providers.Provider{wrapped{wrapped{u}}, wrapped{silent{}}} }, func(*Schedule, *upstream, *board) {
+		time.Sleep(time.Minute)
+		if len(u.all()) < 4 {
+			t.Errorf("asked %d times", len(u.all()))
 		}
 	})
 }
