@@ -30,7 +30,6 @@ func (s *Set) Doubt(kind store.FactKind, id string, revision int64) {
 		return
 	}
 	s.doubt(key{kind, id}, revision)
-	s.settleDoubts() // the feed may have been read past it meanwhile
 	s.Hurry()
 }
 
@@ -57,7 +56,12 @@ func (s *Set) doubt(k key, revision int64) {
 		}
 		s.doubted.Add(1)
 	}
-	s.doubts.Store(k, &doubt{revision: revision, until: s.now().Add(s.doubtFor).UnixMicro()})
+	d := &doubt{revision: revision, until: s.now().Add(s.doubtFor).UnixMicro()}
+	s.doubts.Store(k, d)
+	if s.answered(k, d) { // the feed was read past it a moment ago
+		s.doubts.Delete(k)
+		s.doubted.Add(-1)
+	}
 }
 
 func (s *Set) inDoubt(k key) bool {
@@ -74,11 +78,11 @@ func (s *Set) settleDoubts() {
 	if s.doubted.Load() == 0 {
 		return
 	}
-	now, reached, unanswered := s.now().UnixMicro(), s.Revision(), 0
+	now, unanswered := s.now().UnixMicro(), 0
 	s.mu.Lock()
 	for k, v := range s.doubts.Range {
-		d := v.(*doubt)
-		answered := d.revision > 0 && d.revision <= reached || d.revision == 0 && s.written(k.(key))
+		k, d := k.(key), v.(*doubt)
+		answered := s.answered(k, d)
 		if !answered && now < d.until {
 			continue
 		}
@@ -95,8 +99,12 @@ func (s *Set) settleDoubts() {
 	}
 }
 
-// written reports whether the store is known to hold a fact that stands.
-func (s *Set) written(k key) bool {
+// answered reports whether the feed has said what it says about k: it was read
+// past the doubt's revision or, where there is none, brought the fact.
+func (s *Set) answered(k key, d *doubt) bool {
+	if d.revision > 0 {
+		return d.revision <= s.Revision()
+	}
 	e, ok := s.load(k)
 	return ok && e.revision > 0 && !e.lifted
 }

@@ -25,6 +25,7 @@ type writer struct {
 	facts    []store.Fact // ascending by revision
 	revision int64
 	recorded int   // how often RecordFact was answered
+	read     int   // how often FactsSince was
 	err      error // when set, nothing is answered
 	frozen   bool  // when set, nothing is answered before the caller gives up
 	answer   func(f store.Fact) store.Fact
@@ -52,9 +53,16 @@ func (w *writer) FactsSince(ctx context.Context, revision int64, limit int) ([]s
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.read++
 	from, _ := slices.BinarySearchFunc(w.facts, revision+1, func(f store.Fact, r int64) int { return int(f.Revision - r) })
 	page := w.facts[from:]
 	return slices.Clone(page[:min(len(page), limit)]), nil
+}
+
+func (w *writer) readings() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.read
 }
 
 func (w *writer) away(ctx context.Context) error {
