@@ -26,12 +26,14 @@ type Match string
 
 // The results.
 const (
-	MatchAsked Match = "asked" // the person was asked whether they have an account; once per showing of the page
-	MatchNew   Match = "new"   // an account was opened for it
+	MatchAsked     Match = "asked"      // the person was asked whether they have an account; once per showing of the page
+	MatchLinked    Match = "linked"     // it was linked to an account that exists
+	MatchNew       Match = "new"        // an account was opened for it
+	MatchNewOutage Match = "new_outage" // the same while another provider was down: perhaps a second account
 )
 
 // Matches returns all results. The caller owns the slice.
-func Matches() []Match { return []Match{MatchAsked, MatchNew} }
+func Matches() []Match { return []Match{MatchAsked, MatchLinked, MatchNew, MatchNewOutage} }
 
 // Counts is told what is counted of logins. It must not block.
 type Counts interface {
@@ -41,7 +43,7 @@ type Counts interface {
 	TurnedAway(provider string)
 	// Completed: the website gets a code, so long after the login began.
 	Completed(provider string, path Path, firstParty bool, took time.Duration)
-	// Matched: an identity that nobody has was asked about or given an account.
+	// Matched: what became of an identity that nobody has.
 	Matched(result Match)
 }
 

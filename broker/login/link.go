@@ -298,6 +298,7 @@ func (h *Handler) link(v *visit) (ended bool, err error) {
 	case err != nil:
 		return true, h.couldNotCheck(v, err)
 	default:
+		h.Counts.Matched(MatchLinked)
 		h.Audit.Record(v.ctx(), audit.Event{
 			Name: audit.AccountLinked, Client: v.client.ID, Provider: identity.Provider, Account: owner.ID, Login: v.login.ID,
 		})

@@ -83,9 +83,9 @@ func (h *Handler) match(v *visit) error {
 	identity := v.login.Proof.Identity
 	way := h.wayView(v, identity.Provider)
 	view := web.Match{
-		Frame:        h.frame(v),
-		Way:          way,
-		Proven:       identity.Name,
+		Frame:  h.frame(v),
+		Way:    way,
+		Proven: identity.Name, ProfileLater: identity.ProfileMissing,
 		NewAction:    loginPath(v.login) + "/new-account",
 		ExistingHref: loginPath(v.login) + "/menu?why=" + string(web.ReasonExisting),
 		CancelAction: loginPath(v.login) + "/cancel",
@@ -120,7 +120,11 @@ func (h *Handler) NewAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.couldNotCheck(v, err)
 	}
-	h.Counts.Matched(MatchNew)
+	if opened.OpenedDuring == "" {
+		h.Counts.Matched(MatchNew)
+	} else {
+		h.Counts.Matched(MatchNewOutage)
+	}
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.AccountOpened, Client: v.client.ID, Provider: proof.Identity.Provider,
 		Account: opened.ID, Login: v.login.ID,

@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/providers"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -222,5 +224,31 @@ func TestAScriptMayAskWhetherAnythingChanged(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	if _, err := New(Options{}); !errors.Is(err, ErrOptions) {
 		t.Errorf("New: %v, want ErrOptions", err)
+	}
+}
+
+// What a real board holds arrives: unknown at first, and every site in its column.
+func TestABoardsSnapshotBecomesAView(t *testing.T) {
+	now := began
+	board, err := health.New(health.Options{
+		Site: "seoul", Node: "seoul-1", Sites: []string{"busan", "seoul"}, Now: func() time.Time { return now },
+		Providers: []health.ProviderInfo{{ID: "kakao"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for second := range 120 {
+		if second%5 == 0 {
+			board.Probed(providers.Probed{Provider: "kakao", Level: providers.LevelAuthorize, Step: providers.StepAuthorize, Outcome: providers.OK})
+		}
+		now = now.Add(time.Second)
+		board.Tick()
+	}
+	v := FromBoard(board.Snapshot())
+	if v.Site != "seoul" || len(v.Sites) != 2 || v.Sites[0].Name != "seoul" || !v.Sites[0].Heard || v.Sites[1].Heard {
+		t.Errorf("the sites are %+v", v.Sites)
+	}
+	if len(v.Providers) != 1 || v.Providers[0].ID != "kakao" || v.Providers[0].State != Up || v.seen(v.Providers[0], 1) != Unknown {
+		t.Errorf("the providers are %+v", v.Providers)
 	}
 }

@@ -14,8 +14,11 @@ func statusViews(lang string) map[string]View {
 			Frame:   Frame{Lang: lang, LangPath: "/status"},
 			Verdict: verdict, Made: checkedAt, Site: "busan", Sites: []string{"seoul", "busan", "tokyo"},
 			Rows: []StatusRow{
-				{kakao, []string{"up", "up", "up"}}, {naver, []string{"up", "up", "up"}}, {line, []string{"up", "slow", "up"}},
-				{Way{ID: "google", Kind: "google"}, []string{"up", "up", "unknown"}}, {Way{ID: "apple", Kind: "apple"}, []string{"up", "up", "up"}},
+				{kakao, []string{"up", "up", "up"}},
+				{naver, []string{"up", "up", "up"}},
+				{line, []string{"up", "slow", "up"}},
+				{Way{ID: "google", Kind: "google"}, []string{"up", "up", "unknown"}},
+				{Way{ID: "apple", Kind: "apple"}, []string{"up", "up", "up"}},
 			},
 			Readings: readings, JSONHref: "/status.json",
 		}
