@@ -98,8 +98,8 @@ func (e *Engine) Looks(provider, loginID string, ways int) (Kind, string) {
 	return Kind(d.Kind), d.ID
 }
 
-// seems tells what a provider seems to do in a login that takes part in drill.
-func (e *Engine) seems(provider, drill string) Kind {
+// Seems tells what a provider seems to do in a login that takes part in drill.
+func (e *Engine) Seems(provider, drill string) Kind {
 	d, ok := e.now()
 	if !ok || drill == "" || d.ID != drill || d.Provider != provider {
 		return None

@@ -179,7 +179,7 @@ func TestHowADrillEnds(t *testing.T) {
 				if w.takes(e) {
 					t.Errorf("node %d goes on", i)
 				}
-				if kind := e.seems("kakao", d.ID); kind != None {
+				if kind := e.Seems("kakao", d.ID); kind != None {
 					t.Errorf("a leg at node %d still meets %q", i, kind)
 				}
 			}

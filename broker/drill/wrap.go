@@ -26,7 +26,7 @@ func (d *drilled) Unwrap() providers.Provider { return d.Provider }
 
 // Begin implements [providers.Provider].
 func (d *drilled) Begin(ctx context.Context, leg providers.Leg) (string, error) {
-	if d.engine.seems(d.Instance().ID, leg.Drill) == Down {
+	if d.engine.Seems(d.Instance().ID, leg.Drill) == Down {
 		return "", d.fail(leg, providers.StepAuthorize, providers.Down)
 	}
 	return d.Provider.Begin(ctx, leg)
@@ -36,7 +36,7 @@ func (d *drilled) Begin(ctx context.Context, leg providers.Leg) (string, error) 
 // code that came back is sent nowhere. A slow one is asked late, and what its
 // steps then tell is real.
 func (d *drilled) Finish(ctx context.Context, leg providers.Leg, ret providers.Return) (providers.Identity, error) {
-	switch d.engine.seems(d.Instance().ID, leg.Drill) {
+	switch d.engine.Seems(d.Instance().ID, leg.Drill) {
 	case Down, Error:
 		return providers.Identity{}, d.fail(leg, providers.StepToken, providers.Down)
 	case Slow:

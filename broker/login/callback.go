@@ -42,6 +42,11 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.forgetLeg(v)
 	way := r.PathValue("provider")
+	if h.Standing(way) != InUse { // switched off since: its word is not even asked for
+		v.login.failed(way, web.ReasonPaused)
+		v.menu = true
+		return h.walk(v)
+	}
 	identity, err := h.providers[way].Finish(v.ctx(), leg, ret)
 	if err != nil {
 		h.Audit.Record(v.ctx(), audit.Event{

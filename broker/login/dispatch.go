@@ -227,7 +227,9 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (*visit, error) 
 	if !ok {
 		return nil, h.absent(r, loginID, "", errNoLogin)
 	}
-	return &visit{w: w, r: r, login: l, client: known}, nil
+	v := &visit{w: w, r: r, login: l, client: known}
+	h.withdraw(v)
+	return v, nil
 }
 
 // remember takes note of the language chosen on a page, and keeps a login in

@@ -9,6 +9,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/token"
 	"github.com/bongsu/bongsu/broker/web"
@@ -41,6 +42,7 @@ func (h *Handler) finish(v *visit) error {
 		Name: audit.LoginCompleted, Client: v.client.ID, Provider: v.session.Provider,
 		Account: v.found.ID, Login: v.login.ID,
 	})
+	h.practised(v, drill.Completed, v.session.Provider)
 	return h.leave(v, url.Values{"code": {code}})
 }
 
@@ -101,6 +103,7 @@ func (h *Handler) refuse(v *visit, refusal *oauth.Error) error {
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.LoginRefused, Client: v.client.ID, Login: v.login.ID, Reason: refusal.Code,
 	})
+	h.practised(v, drill.Refused, "")
 	return h.leave(v, url.Values{"error": {refusal.Code}, "error_description": {refusal.Description}})
 }
 

@@ -68,8 +68,8 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but Counts, Language, Now
-// and Dev are required.
+// Options says what the walk works with. All fields but Counts, Language, Standing,
+// Drills, Now and Dev are required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
@@ -85,6 +85,9 @@ type Options struct {
 	Counts    Counts // nil counts nothing
 	Health    Health
 	Ceilings  Ceilings
+	// Standing is what operators say about a provider; nil: all are in use.
+	Standing func(provider string) Standing
+	Drills   Drills // nil: nothing is practised
 	// Neighbourhood is what the address of a request shares with its neighbours'.
 	Neighbourhood func(r *http.Request) string
 	Audit         *audit.Log
@@ -102,7 +105,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Counts, Language, Now and Dev is required")
+		return errors.New("login: every option but Counts, Language, Standing, Drills, Now and Dev is required")
 	}
 	return nil
 }
@@ -130,6 +133,12 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Counts == nil {
 		o.Counts = uncounted{}
+	}
+	if o.Standing == nil {
+		o.Standing = func(string) Standing { return InUse }
+	}
+	if o.Drills == nil {
+		o.Drills = noDrills{}
 	}
 	jar := cookie.NewJar(o.Issuer)
 	h := &Handler{

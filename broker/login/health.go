@@ -62,7 +62,7 @@ func (h *Handler) direct(v *visit, hint string) bool {
 		return false
 	}
 	q := h.required(v)
-	q.Candidates = h.now().candidates
+	q.Candidates = h.inUse(h.now().candidates)
 	q.LastUsed, q.Used, q.LoginID = h.lastUsed(v.r), h.usedWays(v), v.login.ID
 	return choice.Direct(q, hint)
 }

@@ -22,6 +22,14 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 		v.menu = true
 		return false, nil
 	}
+	if h.Standing(way) != InUse {
+		v.login.failed(way, web.ReasonPaused)
+		v.menu = true
+		return false, nil
+	}
+	if err := h.enlist(v); err != nil {
+		return false, err
+	}
 	if !h.Ceilings.Enter(way) {
 		h.Counts.TurnedAway(way)
 		v.login.failed(way, web.ReasonBusy)
@@ -61,6 +69,7 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 		Verifier:    v.login.derive("verifier", legID),
 		RedirectURI: h.callbackURL(way),
 		Login:       v.login.ID,
+		Drill:       v.login.Drill,
 		Fresh:       slices.Contains(request.Prompt, "login") || v.login.links(),
 		LoginHint:   request.LoginHint,
 		Locales:     []string{h.language(v)},

@@ -62,6 +62,7 @@ type Login struct {
 	Lang     string                     `json:"l,omitempty"` // chosen on a page of this login
 	Failures []Failure                  `json:"f,omitempty"` // of this login's legs, oldest first
 	Proof    *Proof                     `json:"o,omitempty"` // the identity proven last, until its place is known
+	Drill    string                     `json:"q,omitempty"` // the drill that it takes part in
 
 	// New is an identity that nobody has, kept until the person has proven whose
 	// it shall be.

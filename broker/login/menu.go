@@ -11,6 +11,9 @@ import (
 // choose shows the ways to log in right now, best first, with the reason why
 // the person sees them again.
 func (h *Handler) choose(v *visit) error {
+	if err := h.enlist(v); err != nil {
+		return err
+	}
 	ways := h.ways(v)
 	if v.login.turnedAway() && h.full(ways) {
 		return h.comeBack(v)
@@ -35,6 +38,7 @@ func (h *Handler) menu(v *visit, ways []choice.Way) web.Menu {
 		shown.Slow = way.Slow
 		view.Ways = append(view.Ways, shown)
 	}
+	view.Ways = append(view.Ways, h.paused(v)...)
 	if v.login.New != nil {
 		view.NewHref = loginPath(v.login)
 	}
@@ -56,7 +60,7 @@ func (h *Handler) required(v *visit) choice.Question {
 // question adds what only orders the ways.
 func (h *Handler) question(v *visit) choice.Question {
 	q := h.required(v)
-	q.Candidates = h.now().candidates
+	q.Candidates = h.rehearsed(v, h.inUse(h.now().candidates))
 	q.Unordered = h.Unordered
 	q.WantedACR = v.login.Request.ACRValues
 	q.Lang = h.language(v)
@@ -85,6 +89,9 @@ func (h *Handler) notice(v *visit, ways []choice.Way, unfinished string) *web.No
 	}
 	if aside := v.login.New; aside != nil && !v.login.bound() {
 		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, aside.Identity.Provider)}
+	}
+	if paused := h.pausedNotice(v); paused != nil {
+		return paused
 	}
 	return h.condition(v, ways)
 }
