@@ -13,16 +13,20 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/cookie"
+	"github.com/bongsu/bongsu/broker/coverage"
+	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/health/probe"
 	"github.com/bongsu/bongsu/broker/hint"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
+	"github.com/bongsu/bongsu/broker/outage"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/store"
@@ -69,6 +73,10 @@ type Broker struct {
 	hints     *hint.Hints
 	peer      *cluster.Peer // nil: this node speaks with no other
 	probes    *probe.Schedule
+	outages   *outage.Set
+	coverage  *coverage.Ledger
+	drills    *drill.Engine
+	desk      *admin.Handler // operators'
 	outgoing  *fetch.Client
 	sealing   *seal.Ring
 	signing   *keys.Ring
@@ -126,7 +134,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open health board", b.openBoard},
 		{"open gossip", b.openGossip},
 		{"build probes", b.buildProbes},
+		{"build operations", b.buildOperations},
 		{"build leaves", b.buildLeaves},
+		{"build operators' desk", b.buildDesk},
 		{"build status", b.buildStatus},
 		{"register gauges", b.registerGauges},
 		{"build walk", b.buildWalk},

@@ -124,6 +124,7 @@ func catalogOptions(p config.Provider, outgoing *fetch.Client, b *Broker) catalo
 		Reauth: p.Reauth, TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey,
 		Fetch: outgoing, Logger: b.logger, Now: b.options.Now,
 		Callback: b.config.Issuer.String() + "/callback/" + p.ID,
+		Pins:     pins{b.store}, Distrusted: func(keyID string) bool { return b.distrusted(p.ID, keyID) },
 	}
 }
 
@@ -145,7 +146,8 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 	}
 	b.sessions, err = session.New(session.Options{
 		Jar: b.jar, Seal: b.sealing, Negatives: b.negative,
-		Idle: b.config.Sessions.Idle, Lifetime: b.config.Sessions.Lifetime, Now: b.options.Now,
+		Idle: b.config.Sessions.Idle, Lifetime: b.config.Sessions.Lifetime,
+		Ceiling: b.config.Sessions.OutageCeiling, Outages: b.outages, Now: b.options.Now,
 	})
 	if err != nil {
 		return err
@@ -164,10 +166,11 @@ func (b *Broker) buildWalk(context.Context) error {
 		return err
 	}
 	b.login, err = login.New(login.Options{
-		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.providers,
+		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(),
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: ceilings,
+		Standing: b.standing, Drills: b.drills,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,

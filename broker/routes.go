@@ -17,7 +17,7 @@ const (
 	elsewhere              // a POST from another site: reads no cookie; errors are pages
 	machine                // websites' servers and scripts: errors are JSON
 	document               // prepared public documents
-	admin                  // the admin listener only
+	inside                 // the admin listener only
 )
 
 // route is one line of the table.
@@ -73,11 +73,15 @@ func (b *Broker) routes() []route {
 // adminRoutes is every path of the admin listener. None of them asks a
 // provider or a peer anything (P10).
 func (b *Broker) adminRoutes() []route {
-	return []route{
-		{"GET /livez", admin, b.livez},
-		{"GET /readyz", admin, b.readyz},
-		{"GET /metrics", admin, plain(b.metrics.handler())},
+	table := []route{
+		{"GET /livez", inside, b.livez},
+		{"GET /readyz", inside, b.readyz},
+		{"GET /metrics", inside, plain(b.metrics.handler())},
 	}
+	for _, r := range b.desk.Routes() { // under /admin/, each for operators alone
+		table = append(table, route{r.Pattern, inside, r.Handle})
+	}
+	return table
 }
 
 // plain takes a handler that cannot fail.

@@ -20,7 +20,10 @@ const drain = 10 * time.Second
 // rotation, the feed of negative facts, providers' metadata, the purge of old
 // rows. It returns when all of it has stopped.
 func (b *Broker) Background(ctx context.Context) {
-	jobs := []func(context.Context){b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.status.Run, b.hints.Run, b.probes.Run, b.purge}
+	jobs := []func(context.Context){
+		b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.status.Run, b.hints.Run, b.probes.Run,
+		b.outages.Run, b.coverage.Run, b.drills.Run, b.purge,
+	}
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
 	}
@@ -178,7 +181,9 @@ func (b *Broker) purge(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for _, purge := range []func(context.Context, time.Time, int) (int, error){b.store.PurgeGrants, b.store.PurgeFacts} {
+			for _, purge := range []func(context.Context, time.Time, int) (int, error){
+				b.store.PurgeGrants, b.store.PurgeFacts, b.purgeActivity,
+			} {
 				for n := batch; n == batch && ctx.Err() == nil; {
 					var err error
 					if n, err = purge(ctx, now.UTC(), batch); err != nil {

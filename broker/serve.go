@@ -98,7 +98,7 @@ func (b *Broker) fail(rt route, w *answer, r *http.Request, err error) {
 	if w.code != 0 {
 		return // the answer has begun; the log says what broke it
 	}
-	if rt.class == machine || rt.class == document || rt.class == admin {
+	if rt.class == machine || rt.class == document || rt.class == inside {
 		oauth.WriteError(w, machineError(err))
 		return
 	}

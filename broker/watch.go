@@ -56,7 +56,9 @@ func (b *Broker) ceilings() (*ceiling.Gate, error) {
 
 // Observe implements [login.Observer].
 func (b *Broker) Observe(_ context.Context, o login.Observation) {
-	b.metrics.step(o.Provider, string(o.Step), string(o.Outcome), o.Took)
+	if !o.Drill { // what a drill makes fail says nothing about a provider
+		b.metrics.step(o.Provider, string(o.Step), string(o.Outcome), o.Took)
+	}
 	b.board.Observe(health.Observation{
 		Provider: o.Provider, Step: o.Step, Outcome: o.Outcome, Took: o.Took, Device: o.Device,
 		Marked: o.Marked, Browser: o.Browser, Prefix: o.Prefix, Started: o.Began, Drill: o.Drill,
@@ -70,6 +72,9 @@ func (b *Broker) Observe(_ context.Context, o login.Observation) {
 func (b *Broker) recorded(e audit.Event) {
 	if e.Name == audit.LoginRefused {
 		b.metrics.refused.WithLabelValues(e.Reason).Inc() // an error code of ours
+	}
+	if e.Name == audit.LoginCompleted {
+		b.coverage.Note(e.Client, e.Account)
 	}
 	if b.options.OnEvent != nil {
 		b.options.OnEvent(e)
