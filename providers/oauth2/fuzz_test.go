@@ -15,6 +15,7 @@ func fuzzWire(f *testing.F) *Wire {
 	w, err := NewWire(Options{
 		Instance:  providers.Instance{ID: "plain", Issuer: "https://id.example.com", ClientID: "client-1"},
 		Endpoints: Endpoints{Authorize: "https://id.example.com/authorize", Token: "https://id.example.com/token"},
+		Callback:  "https://login.example.com/callback/x",
 		Fetch:     fetch.New(fetch.Options{}),
 	})
 	if err != nil {
@@ -79,6 +80,31 @@ func FuzzCallback(f *testing.F) {
 		if code == "" || len(params["code"]) != 1 || len(params["state"]) != 1 || params.Get("state") != "state-1" ||
 			params.Has("error") || params.Has("iss") && params.Get("iss") != "https://id.example.com" || !printable(code) {
 			t.Errorf("took %q", query)
+		}
+	})
+}
+
+// A page is never taken for a login page when it says that it is an error, and
+// its code is always fit for a log.
+func FuzzLoginPage(f *testing.F) {
+	f.Add(200, "", "<title>Sign in</title>")
+	f.Add(302, "https://accounts.example.com/login", "")
+	f.Add(302, "https://login.example.com/callback/x?error=server_error", "")
+	f.Add(200, "", `{"ok":false,"error":"server_error"}`)
+	f.Add(200, "", "<title>503 Service Unavailable</title>")
+	f.Add(400, "", "Error 400: redirect_uri_mismatch")
+	f.Add(200, "", "AADSTS90033")
+	w := fuzzWire(f)
+	f.Fuzz(func(t *testing.T, status int, location, body string) {
+		outcome, code := w.judgePage(Page{Status: status, Location: location, Body: body})
+		if code != providers.CleanCode(code) {
+			t.Errorf("code %q", code)
+		}
+		if outcome == "" || outcome == providers.User {
+			t.Errorf("outcome %q of a page that nobody answered", outcome)
+		}
+		if outcome == providers.OK && (status < 200 || status >= 400 || strings.Contains(body, "AADSTS90033")) {
+			t.Errorf("%d %q is a login page", status, body)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package oauth2
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -29,13 +31,32 @@ var signs = []struct {
 	{"AADSTS90002", providers.Ours},  // no such tenant
 }
 
-var (
-	title = regexp.MustCompile(`(?is)<title[^>]*>(.{0,200}?)</title>`)
+// trouble is how pages name themselves that stand where a login page should.
+var trouble = regexp.MustCompile(`(?i)service (is )?(temporarily )?unavailable|temporarily unavailable|bad gateway|gateway time-?out|` +
+	`internal (server )?error|under maintenance|scheduled maintenance|^\s*5\d\d\b|서비스 점검|시스템 점검|점검 ?중|일시적(인|으로)|メンテナンス中`)
 
-	// trouble is how pages name themselves that stand where a login page should.
-	trouble = regexp.MustCompile(`(?i)service (is )?(temporarily )?unavailable|temporarily unavailable|bad gateway|gateway time-?out|` +
-		`internal (server )?error|under maintenance|scheduled maintenance|^\s*5\d\d\b|서비스 점검|시스템 점검|점검 ?중|일시적(인|으로)|メンテナンス中`)
-)
+const maxTitle = 200 // bytes
+
+// title returns the beginning of a page's title.
+func title(body string) string {
+	_, rest, ok := cutFold(body, "<title")
+	if !ok {
+		return ""
+	}
+	_, rest, _ = strings.Cut(rest[:min(len(rest), 2*maxTitle)], ">")
+	name, _, _ := cutFold(rest, "</title")
+	return name[:min(len(name), maxTitle)]
+}
+
+// cutFold is [strings.Cut] at a lower-case ASCII separator in whatever case.
+func cutFold(s, separator string) (before, after string, found bool) {
+	for i := 0; i+len(separator) <= len(s); i++ {
+		if s[i] == separator[0] && strings.EqualFold(s[i:i+len(separator)], separator) {
+			return s[:i], s[i+len(separator):], true
+		}
+	}
+	return s, "", false
+}
 
 // judgePage tells what an answer of the authorization endpoint means and gives
 // it a code. A page that is not known to be anything else is a login page.
@@ -62,11 +83,10 @@ func (w *Wire) judgePage(p Page) (providers.Outcome, string) {
 	if d, err := ParseDocument([]byte(p.Body)); err == nil {
 		return w.judgeDocument(p, d)
 	}
-	name := title.FindStringSubmatch(p.Body)
 	switch {
 	case p.Status >= http.StatusInternalServerError:
 		return providers.Down, StatusCode(p.Status)
-	case name != nil && trouble.MatchString(name[1]):
+	case trouble.MatchString(title(p.Body)):
 		return providers.Down, "error_page"
 	case p.Status == http.StatusOK && strings.TrimSpace(p.Body) != "":
 		return providers.OK, ""
@@ -98,7 +118,7 @@ func (w *Wire) judgeDocument(p Page, d Document) (providers.Outcome, string) {
 	if !d.failed() && p.Status < http.StatusBadRequest {
 		return providers.Unknown, "document"
 	}
-	return outcomeAndCode(w.judgeAnswer(a), p.Status)
+	return nobodysAnswer(w.judgeAnswer(a), p.Status)
 }
 
 // judgeRedirect: on to the place where people log in, or back to us with an
@@ -120,20 +140,15 @@ func (w *Wire) judgeRedirect(p Page) (providers.Outcome, string) {
 	case "login_required", "interaction_required", "account_selection_required", "consent_required":
 		return providers.OK, "" // it knows us and wants a person
 	}
-	outcome, code := outcomeAndCode(w.judgeAnswer(Answer{Step: providers.StepCallback, Document: documentOf(params)}), p.Status)
-	if outcome == providers.User {
-		outcome = providers.Unknown // nobody was asked
-	}
-	return outcome, code
+	return nobodysAnswer(w.judgeAnswer(Answer{Step: providers.StepCallback, Document: documentOf(params)}), p.Status)
 }
 
-func outcomeAndCode(err error, status int) (providers.Outcome, string) {
-	failed, ok := err.(*providers.Error) //nolint:errorlint // judgeAnswer makes nothing else
-	if !ok {
+// nobodysAnswer takes outcome and code of an error that judgeAnswer made. That a
+// person declined cannot be: nobody was asked.
+func nobodysAnswer(err error, status int) (providers.Outcome, string) {
+	failed, ok := errors.AsType[*providers.Error](err)
+	if !ok || failed.Outcome == providers.User {
 		return providers.Unknown, StatusCode(status)
 	}
-	if failed.Code == "" {
-		return failed.Outcome, StatusCode(status)
-	}
-	return failed.Outcome, failed.Code
+	return failed.Outcome, cmp.Or(failed.Code, StatusCode(status))
 }

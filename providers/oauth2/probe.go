@@ -42,8 +42,8 @@ func (w *Wire) Levels() []providers.Level {
 }
 
 // Probe asks one question that belongs to no leg, and completes what do finds:
-// an error is classified as in [Steps.Observe]. Do may set Step, Code and
-// RetryAfter.
+// an error is classified as in [Steps.Observe], but for a person who declined,
+// because nobody was asked. Do may set Step, Code and RetryAfter.
 func (s Steps) Probe(ctx context.Context, level providers.Level, step providers.Step, do func(context.Context, *providers.Probed) error) providers.Probed {
 	found := providers.Probed{Provider: s.Provider, Level: level, Step: step, Outcome: providers.OK}
 	start := s.Now()
@@ -53,6 +53,9 @@ func (s Steps) Probe(ctx context.Context, level providers.Level, step providers.
 	found.Took = s.Now().Sub(start)
 	if failed := s.failure(ctx, found.Step, err); failed != nil {
 		found.Outcome, found.Code = failed.Outcome, failed.Code
+	}
+	if found.Outcome == providers.User {
+		found.Outcome = providers.Unknown // nobody was asked
 	}
 	return found
 }

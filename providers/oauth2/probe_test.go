@@ -192,7 +192,7 @@ func TestLoginPages(t *testing.T) {
 		{"a redirect to a script", Page{Status: 302, Location: "javascript:alert(1)"}, providers.Unknown, "redirect"},
 		{"back to us with a code", Page{Status: 302, Location: "https://login.example.com/callback/x?code=c&state=s"}, providers.OK, ""},
 		{"it wants a person", Page{Status: 302, Location: "https://login.example.com/callback/x?error=login_required"}, providers.OK, ""},
-		{"declined by nobody", Page{Status: 302, Location: "https://login.example.com/callback/x?error=access_denied"}, providers.Unknown, "access_denied"},
+		{"declined by nobody", Page{Status: 302, Location: "https://login.example.com/callback/x?error=access_denied"}, providers.Unknown, "http_302"},
 		{"JSON that is an error", Page{Status: 200, Body: `{"ok":false,"error":"server_error"}`}, providers.Down, "server_error"},
 		{"JSON with an errcode", Page{Status: 200, Body: `{"errcode":-1,"errmsg":"system error"}`}, providers.Unknown, "-1"},
 		{"JSON that is none", Page{Status: 200, Body: `{"hello":"world"}`}, providers.Unknown, "document"},

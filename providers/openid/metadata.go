@@ -44,17 +44,22 @@ func (p *Provider) read(ctx context.Context, agent string) (published, heard, er
 	if err != nil {
 		return published{}, how, err
 	}
+	d, err := p.parse(body)
+	return d, how, err
+}
+
+func (p *Provider) parse(body []byte) (published, error) {
 	var d published
 	if err := json.Unmarshal(body, &d); err != nil {
-		return published{}, how, oauth2.Refuse(providers.Down, "the metadata cannot be read")
+		return published{}, oauth2.Refuse(providers.Down, "the metadata cannot be read")
 	}
 	if d.Issuer != p.o.Instance.Issuer {
-		return published{}, how, &providers.Error{Outcome: providers.Trust, Code: "issuer", Err: errIssuer}
+		return published{}, &providers.Error{Outcome: providers.Trust, Code: "issuer", Err: errIssuer}
 	}
 	if err := p.check(p.o.Endpoints.Or(d.endpoints())); err != nil {
-		return published{}, how, &providers.Error{Outcome: providers.Trust, Code: "endpoint", Err: err}
+		return published{}, &providers.Error{Outcome: providers.Trust, Code: "endpoint", Err: err}
 	}
-	return d, how, nil
+	return d, nil
 }
 
 func (d published) endpoints() Endpoints {

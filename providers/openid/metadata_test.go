@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/providers"
+	"github.com/bongsu/bongsu/providers/fetch"
 	"github.com/bongsu/bongsu/providers/oauth2"
 )
 
@@ -301,4 +302,47 @@ func TestKeyRefreshInBackground(t *testing.T) {
 			t.Errorf("%s: %d key fetches, want %d", tt.name, got, tt.want)
 		}
 	}
+}
+
+// Whatever a document says: it is refused, or what is used of it is about our
+// issuer and leads nowhere that is closed.
+func FuzzMetadata(f *testing.F) {
+	f.Add(`{"issuer":"https://id.example.com","authorization_endpoint":"https://id.example.com/a","token_endpoint":"https://id.example.com/t","jwks_uri":"https://id.example.com/k"}`)
+	f.Add(`{"issuer":"https://id.example.com","ISSUER":"https://evil.example"}`)
+	f.Add(`{"issuer":"https://id.example.com","authorization_endpoint":"http://127.0.0.1/"}`)
+	f.Add(`{"issuer":["https://id.example.com"]}`)
+	f.Add(`null`)
+	f.Add(`<html>`)
+	client := fetch.New(fetch.Options{})
+	f.Fuzz(func(t *testing.T, body string) {
+		p, err := New(Options{
+			Instance: providers.Instance{ID: "op", Issuer: "https://id.example.com", ClientID: "client-1"},
+			Fetch:    client,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := p.parse([]byte(body))
+		if err != nil {
+			if failed, ok := errors.AsType[*providers.Error](err); !ok || failed.Outcome == providers.OK || strings.Contains(err.Error(), "evil") {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		if d.Issuer != "https://id.example.com" {
+			t.Errorf("taken for ours: %+v", d)
+		}
+		if err := p.take(t.Context(), d); err != nil {
+			t.Fatalf("take: %v", err)
+		}
+		at := p.known.Load().at
+		for _, used := range []string{at.Authorize, at.Token, at.Keys, at.Userinfo} {
+			if used != "" && client.CheckURL(used) != nil {
+				t.Errorf("leads to %q", used)
+			}
+		}
+		if err := p.take(t.Context(), d); err != nil {
+			t.Errorf("the same again: %v", err)
+		}
+	})
 }

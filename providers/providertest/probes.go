@@ -195,6 +195,7 @@ func testProbeAnswers(t *testing.T, s Suite) {
 
 		{"a code that was never given is redeemed", token, fakeidp.Reply(200, jsonType, `{"access_token":"at","token_type":"bearer"}`), providers.Trust, 0},
 		{"an error that nobody knows", token, fakeidp.Reply(400, jsonType, `{"error":"novel"}`), providers.Unknown, 0},
+		{"a person who was not asked declined", token, fakeidp.Reply(400, jsonType, `{"error":"access_denied"}`), providers.Unknown, 0},
 		{"an empty document", token, fakeidp.Reply(200, jsonType, `{}`), providers.Unknown, 0},
 		{"invalid_grant with 500", token, fakeidp.Reply(500, jsonType, `{"error":"invalid_grant"}`), providers.Down, 0},
 		{"invalid_client", token, fakeidp.Reply(401, jsonType, `{"error":"invalid_client"}`), providers.Ours, 0},
