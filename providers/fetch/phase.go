@@ -34,6 +34,10 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Timeout reports whether it was a deadline that passed, as [net.Error] does:
+// what wraps a request's error asks.
+func (e *Error) Timeout() bool { return timedOut(e.Err) }
+
 // The codes of [Code].
 const (
 	CodeDNS         = "dns"         // the name does not resolve
