@@ -119,9 +119,38 @@ func TestSlowProvider(t *testing.T) {
 	}
 	told := i.Events().After(0)
 	if !slices.ContainsFunc(told, func(e switchboard.Event) bool {
-		return e.Kind == switchboard.StepFailed && e.Provider == "kakao" && e.Detail == "token theirs.slow"
+		return e.Kind == switchboard.StepFailed && e.Provider == "kakao" && strings.HasPrefix(e.Detail, "token theirs.slow")
 	}) {
 		t.Errorf("the switchboard does not tell that the token step was slow: %+v", told)
+	}
+}
+
+// Below HTTP the broker meets what it would meet outside, while the person's
+// browser was served: no name, no answer, another host's certificate.
+func TestNetworkFaultsLeadBackToTheMenu(t *testing.T) {
+	tests := []struct {
+		fault string
+		codes []string // the second is that of a connection from before
+	}{
+		{`{"fault":"dns","endpoints":["token"]}`, []string{"token theirs.down dns", "token theirs.down broken"}},
+		{`{"fault":"half-open","variant":"reset","endpoints":["token"]}`, []string{"token theirs.down tls", "token theirs.down broken"}},
+		{`{"fault":"wrong-certificate","variant":"expired","endpoints":["token"],"sources":["dev"]}`, []string{"token theirs.trust certificate", "token theirs.down broken"}},
+	}
+	for _, tt := range tests {
+		i := brokertest.Start(t)
+		b := brokertest.NewBrowser(t)
+		b.Open(i.Demo() + "/login")
+		b.Click("way-kakao")
+		call(t, http.MethodPut, i.Switchboard()+"/faults/kakao", tt.fault)
+		if page := b.Continue(""); !page.Has("way-naver") {
+			t.Fatalf("%s: at %s: %s", tt.fault, page.URL, page.Text())
+		}
+		told := i.Events().After(0)
+		if !slices.ContainsFunc(told, func(e switchboard.Event) bool {
+			return e.Kind == switchboard.StepFailed && slices.Contains(tt.codes, e.Detail)
+		}) {
+			t.Errorf("%s: the switchboard tells %+v", tt.fault, told)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/bongsu/bongsu/broker/dev/loopback"
 	"github.com/bongsu/bongsu/broker/dev/switchboard"
 	"github.com/bongsu/bongsu/providers/fakeidp"
+	"github.com/bongsu/bongsu/providers/fakeidp/fakenet"
 )
 
 // stopWithin bounds how long requests under way may take when an instance
@@ -34,6 +35,7 @@ type Instance struct {
 	at        places
 	broker    *broker.Broker
 	upstreams *fakeidp.Server
+	network   *fakenet.Network
 	board     *switchboard.Board
 	demo      *demo.Site
 	teller    *teller
@@ -64,7 +66,7 @@ func New(ctx context.Context, o Options) (*Instance, error) {
 		options: o, failed: make(chan error, 1),
 		teller: &teller{log: switchboard.NewLog(time.Now)},
 	}
-	for _, build := range []func(context.Context) error{i.listen, i.buildUpstreams, i.buildBroker, i.buildDemo} {
+	for _, build := range []func(context.Context) error{i.listen, i.buildUpstreams, i.buildNetwork, i.buildBroker, i.buildDemo} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, i.Stop())
 		}
@@ -126,7 +128,7 @@ func (i *Instance) listen(ctx context.Context) error {
 func (i *Instance) buildUpstreams(context.Context) error {
 	var err error
 	i.upstreams, err = fakeidp.New(fakeidp.Options{
-		BaseURL: i.at.upstreams, SlowBy: i.options.SlowBy, HoldFor: i.options.HoldFor,
+		BaseURL: i.at.upstreams, Upstreams: specs(), Network: true, SlowBy: i.options.SlowBy, HoldFor: i.options.HoldFor,
 		OnEvent: i.teller.upstream, Logger: i.options.Logger,
 	})
 	if err != nil {
@@ -162,7 +164,7 @@ func (i *Instance) buildBroker(ctx context.Context) error {
 	i.broker, err = broker.New(ctx, cfg, broker.Options{
 		Logger: i.options.Logger, Dev: true,
 		Clients: []client.Option{client.InsecureLoopback(), client.InsecureRedirects(client.LoopbackHTTP)},
-		OnEvent: i.teller.audit, OnStep: i.teller.step,
+		OnEvent: i.teller.audit, OnStep: i.teller.step, Fetch: i.network.From(siteName).Fetch,
 	})
 	if err != nil {
 		return err

@@ -149,19 +149,19 @@ func TestStopDoesNotWaitForADarkProvider(t *testing.T) {
 	}
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, kakao.Issuer()+"/.well-known/openid-configuration", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, kakao.URL(fakeidp.Cancel), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	held := make(chan struct{})
-	before := kakao.Count(fakeidp.Discovery)
+	before := kakao.Count(fakeidp.Cancel)
 	go func() {
 		defer close(held)
 		if response, err := transport.RoundTrip(request); err == nil {
 			_ = response.Body.Close()
 		}
 	}()
-	for kakao.Count(fakeidp.Discovery) == before {
+	for kakao.Count(fakeidp.Cancel) == before {
 		select {
 		case <-t.Context().Done():
 			t.Fatal("the request never arrived")

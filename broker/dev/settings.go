@@ -83,7 +83,7 @@ func provider(upstreams *fakeidp.Server, name string) (config.Provider, error) {
 	p := config.Provider{
 		ID: name, Kind: string(upstream.Dialect()), Name: upstream.Title(),
 		ClientID: known.ID, ClientSecret: known.Secret,
-		Issuer: upstream.Issuer(), Timeout: patience,
+		Issuer: upstream.Issuer(), Endpoints: endpointsOf(upstream), Timeout: patience,
 		Domains: []string{name},
 	}
 	if upstream.Dialect() != fakeidp.Apple {

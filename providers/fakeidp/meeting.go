@@ -71,7 +71,7 @@ func (c *call) trickle() {
 			panic(http.ErrAbortHandler)
 		default:
 		}
-		if !c.u.server.wait(c.r, trickleEvery, changed) {
+		if !c.u.server.wait(c.r, min(trickleEvery, end), changed) {
 			break
 		}
 	}

@@ -66,6 +66,9 @@ type Spec struct {
 	// Elsewhere are endpoints on further hosts, each without a path:
 	// {Userinfo: "https://kapi.kakao.example"}. Every host serves every path.
 	Elsewhere map[Endpoint]string
+	// PagesBelow leaves the pages at BaseURL/Name, where a browser finds them
+	// that does not know the names of URL and Elsewhere.
+	PagesBelow bool
 }
 
 // places are all URLs of the spec.

@@ -20,6 +20,7 @@ type Upstream struct {
 	base    string              // the issuer
 	own     bool                // base is a host of its own
 	places  map[Endpoint]string // where an endpoint has another base
+	pages   string              // where the pages have; empty is the same
 
 	keys    *keyring
 	codes   *ledger[grant]
@@ -53,8 +54,12 @@ func newUpstream(s *Server, spec Spec, number int) *Upstream {
 	if !ok {
 		client = DefaultClient(spec.Name)
 	}
+	pages := ""
+	if spec.PagesBelow {
+		pages = s.o.BaseURL + "/" + spec.Name
+	}
 	return &Upstream{
-		server: s, name: spec.Name, dialect: dialects[spec.dialect()], client: client,
+		server: s, pages: pages, name: spec.Name, dialect: dialects[spec.dialect()], client: client,
 		base: cmp.Or(spec.URL, s.o.BaseURL+"/"+spec.Name), own: spec.URL != "", places: spec.Elsewhere,
 		keys:    newKeyring(number),
 		codes:   newLedger[grant](s.o.Now),
@@ -94,7 +99,13 @@ func (u *Upstream) URL(e Endpoint) string {
 }
 
 // at is the base of an endpoint's URLs.
-func (u *Upstream) at(e Endpoint) string { return cmp.Or(u.places[e], u.base) }
+func (u *Upstream) at(e Endpoint) string {
+	switch e {
+	case Authorize, Continue, Cancel:
+		return cmp.Or(u.pages, u.places[e], u.base)
+	}
+	return cmp.Or(u.places[e], u.base)
+}
 
 // Subject returns the subject of a person here, whether or not they were ever here.
 func (u *Upstream) Subject(person string) string {

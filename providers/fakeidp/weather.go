@@ -1,5 +1,7 @@
 package fakeidp
 
+import "strings"
+
 // Hosts returns the host names that are the upstream's own, each with the
 // endpoints that stand there; none where it stands below the base URL.
 func (u *Upstream) Hosts() map[string][]Endpoint {
@@ -9,7 +11,7 @@ func (u *Upstream) Hosts() map[string][]Endpoint {
 	}
 	hosts[hostOf(host(u.base))] = nil
 	for _, e := range endpoints() {
-		if address := u.URL(e); address != "" {
+		if address := u.URL(e); address != "" && (u.pages == "" || !strings.HasPrefix(address, u.pages+"/")) {
 			name := hostOf(host(address))
 			hosts[name] = append(hosts[name], e)
 		}

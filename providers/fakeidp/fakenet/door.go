@@ -18,7 +18,8 @@ import (
 
 const (
 	maxSource   = 64
-	greetFor    = time.Second // how long a connection may take to say who it is
+	enterFor    = 5 * time.Second // how long the machine may take to connect to itself
+	greetFor    = 5 * time.Second // how long a connection may take to say who it is
 	readHeader  = 5 * time.Second
 	idleFor     = time.Minute
 	maxHeader   = 64 << 10
@@ -143,10 +144,10 @@ func (n *Network) serve(w http.ResponseWriter, r *http.Request) {
 
 // enter opens a connection through the door.
 func (d *door) enter(ctx context.Context, c call) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: d.network.o.ConnectFor}
+	dialer := net.Dialer{Timeout: enterFor}
 	opened, err := dialer.DialContext(ctx, "tcp4", d.listener.Addr().String())
 	if err != nil {
-		return nil, refused
+		return nil, err // the door is closed, or the machine is very busy
 	}
 	if _, err := opened.Write(c.greeting()); err != nil {
 		return nil, errors.Join(err, opened.Close())

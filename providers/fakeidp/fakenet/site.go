@@ -7,10 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/bongsu/bongsu/providers/fetch"
@@ -68,16 +68,30 @@ func (s *Site) Dial(ctx context.Context, network, address string) (net.Conn, err
 	case err != nil:
 		return fail(err)
 	case host == "" || weather.Connection == ConnectionDrop:
-		if err := n.wait(ctx, n.o.ConnectFor); err != nil {
-			return fail(err)
-		}
-		return fail(os.ErrDeadlineExceeded)
+		return fail(n.drop(ctx, network, address))
 	}
 	conn, err := n.door.enter(ctx, call{source: s.name, connection: weather.Connection, certificate: weather.Certificate})
 	if err != nil {
 		return fail(err)
 	}
 	return conn, nil
+}
+
+// drop is an attempt to connect that nobody answers. It is told to whoever
+// traces ctx, as a [net.Dialer] tells it.
+func (n *Network) drop(ctx context.Context, network, address string) error {
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace != nil && trace.ConnectStart != nil {
+		trace.ConnectStart(network, address)
+	}
+	err := n.wait(ctx, n.o.ConnectFor)
+	if err == nil {
+		err = os.ErrDeadlineExceeded
+	}
+	if trace != nil && trace.ConnectDone != nil {
+		trace.ConnectDone(network, address, err)
+	}
+	return err
 }
 
 // reach finds the host behind a name or an address and how it fares; no host is
@@ -108,6 +122,3 @@ func (named) Network() string { return "tcp" }
 
 // String implements [net.Addr].
 func (a named) String() string { return string(a) }
-
-// refused is what a machine says that has nobody at a port.
-var refused = os.NewSyscallError("connect", syscall.ECONNREFUSED)
