@@ -19,7 +19,8 @@ type State interface {
 	// not passed on.
 	Merge(message []byte) (news bool, err error)
 	// Messages returns all that a node which has heard nothing should be told,
-	// each at most [MaxLarge] bytes, the most important first.
+	// each at most [MaxLarge] bytes, the most important first. The owner leaves
+	// what it returned as it is.
 	Messages() [][]byte
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,16 +23,25 @@ var update = flag.Bool("update", false, "write goldens anew")
 
 // sheet is an owner that holds every message it was given.
 type sheet struct {
+	news bool
+	err  error
+
+	mu     sync.Mutex
 	merged [][]byte
-	news   bool
-	err    error
 }
 
 func (s *sheet) Merge(message []byte) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.merged = append(s.merged, message)
 	return s.news, s.err
 }
-func (s *sheet) Messages() [][]byte { return s.merged }
+
+func (s *sheet) Messages() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.merged)
+}
 
 // loose is a wire that leads nowhere.
 type loose struct {
@@ -51,23 +61,23 @@ func (l *loose) Reliably(frame []byte) bool {
 func TestOnlyNewsGoesOn(t *testing.T) {
 	tests := []struct {
 		name  string
-		owner sheet
+		owner *sheet
 		frame []byte
 		on    bool
 		drop  string
 	}{
-		{"news", sheet{news: true}, newFrame("test", []byte("x")), true, ""},
-		{"known", sheet{}, newFrame("test", []byte("x")), false, ""},
-		{"refused", sheet{news: true, err: errNonsense}, newFrame("test", []byte("x")), false, dropRefused},
-		{"of a channel that is not there", sheet{news: true}, newFrame("later", []byte("x")), false, dropUnknownChannel},
-		{"too long for a packet", sheet{news: true}, newFrame("test", make([]byte, MaxMessage+1)), false, ""},
-		{"not a frame", sheet{news: true}, []byte("plain"), false, dropMalformed},
-		{"empty", sheet{news: true}, nil, false, dropMalformed},
+		{"news", &sheet{news: true}, newFrame("test", []byte("x")), true, ""},
+		{"known", &sheet{}, newFrame("test", []byte("x")), false, ""},
+		{"refused", &sheet{news: true, err: errNonsense}, newFrame("test", []byte("x")), false, dropRefused},
+		{"of a channel that is not there", &sheet{news: true}, newFrame("later", []byte("x")), false, dropUnknownChannel},
+		{"too long for a packet", &sheet{news: true}, newFrame("test", make([]byte, MaxMessage+1)), false, ""},
+		{"not a frame", &sheet{news: true}, []byte("plain"), false, dropMalformed},
+		{"empty", &sheet{news: true}, nil, false, dropMalformed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			x := NewExchange(&loose{nodes: 3})
-			x.Add("test", &tt.owner)
+			x.Add("test", tt.owner)
 			x.Receive(tt.frame)
 			if on := x.Pending() > 0; on != tt.on {
 				t.Errorf("passed on: %t, want %t", on, tt.on)
@@ -213,7 +223,7 @@ func TestTheLongestMessageFitsAPacket(t *testing.T) {
 		pass(10 * time.Second)
 		channels[0].Broadcast(make([]byte, MaxMessage))
 		pass(2 * time.Second)
-		if n := len(got[1].merged); n == 0 {
+		if len(got[1].Messages()) == 0 {
 			t.Error("the longest message has not arrived")
 		}
 		if n := nodes[0].exchange.Pending(); n != 0 {

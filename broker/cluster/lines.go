@@ -64,6 +64,9 @@ func (l lines) Handle(ctx context.Context, r slog.Record) error {
 			break
 		}
 	}
+	if strings.Contains(text, "over TCP but UDP probes failed") {
+		l.metrics.udpBlocked.Inc()
+	}
 	if level >= slog.LevelWarn && !l.mayWarn(r.Time.Unix()) {
 		level = slog.LevelDebug
 	}

@@ -39,6 +39,8 @@ type metrics struct {
 	messages *prometheus.CounterVec
 	dropped  map[string]prometheus.Counter
 	rejoins  map[string]prometheus.Counter
+
+	udpBlocked prometheus.Counter
 }
 
 // newMetrics registers them, unless r is nil.
@@ -60,6 +62,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "bongsu_gossip_messages_total",
 			Help: "Messages received, broadcast by this node, and passed on as news, by channel.",
 		}, []string{"channel", "direction"}),
+		udpBlocked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bongsu_gossip_udp_blocked_total",
+			Help: "Probes of a peer that TCP answered and UDP did not: a firewall lets half of gossip through.",
+		}),
 		dropped: make(map[string]prometheus.Counter),
 		rejoins: make(map[string]prometheus.Counter),
 	}
@@ -70,7 +76,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.rejoins[outcome] = rejoins.WithLabelValues(outcome)
 	}
 	if r != nil {
-		r.MustRegister(m.members, m.messages, dropped, rejoins)
+		r.MustRegister(m.members, m.messages, dropped, rejoins, m.udpBlocked)
 	}
 	return m
 }

@@ -53,7 +53,7 @@ type Options struct {
 	Advertise string         // "host:port" under which others reach this node; empty is Listen
 	Seeds     []string       // "host:port" or "srv:_bongsu._udp.example", at most 64; at least two of each site are wise
 	Allow     []netip.Prefix // whom to listen to; empty is loopback and private addresses
-	Keys      [][]byte       // AES-256, at most 8; the first encrypts, all decrypt
+	Keys      [][]byte       // AES-256, at most 8; the first encrypts, all decrypt; a key is good for 2^32 packets, so change it every 30 days
 
 	// InsecurePlain allows no keys, on loopback or over Transport alone.
 	InsecurePlain bool

@@ -153,6 +153,12 @@ func (n *names) LookupSRV(_ context.Context, _, _, name string) (string, []*net.
 	return "", nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }
 
+func (n *names) questions() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
 func (n *names) set(change func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -213,9 +219,9 @@ func TestSeedsAreResolvedEachTime(t *testing.T) {
 				if took, ok := within(14*time.Second, func() bool { return complete([]*node{seed, n}) }); !ok {
 					t.Errorf("not joined after %v", took)
 				}
-				asked := resolver.asked
+				asked := resolver.questions()
 				pass(time.Minute)
-				if resolver.asked == asked {
+				if resolver.questions() == asked {
 					t.Error("the name is not asked for any more")
 				}
 				if joins(n, rejoinJoined) > 2 {
@@ -252,6 +258,12 @@ func TestLinesOfMemberlist(t *testing.T) {
 				t.Errorf("%q counted as %s: %t", tt.line, reason, got)
 			}
 		}
+	}
+	m := newMetrics(nil)
+	slog.NewLogLogger(newLines(slog.New(new(levels)), m), slog.LevelInfo).
+		Print("[WARN] memberlist: Was able to connect to x over TCP but UDP probes failed, network may be misconfigured")
+	if testutil.ToFloat64(m.udpBlocked) != 1 {
+		t.Error("that UDP is blocked was not counted")
 	}
 	got := new(levels)
 	l := slog.NewLogLogger(newLines(slog.New(got), newMetrics(nil)), slog.LevelInfo)
