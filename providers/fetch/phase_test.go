@@ -171,8 +171,12 @@ func TestCodeOfAnswers(t *testing.T) {
 			t.Cleanup(c.Close)
 			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 			defer cancel()
-			if err := patiently(ctx, t, c, s.URL); Code(err) != tt.code {
+			err := patiently(ctx, t, c, s.URL)
+			if Code(err) != tt.code {
 				t.Errorf("%v, code %q, want %q", err, Code(err), tt.code)
+			}
+			if timeout, ok := errors.AsType[net.Error](err); !ok || timeout.Timeout() != (tt.code == CodeTimeout) {
+				t.Errorf("%v says of itself that it is a timeout: %t", err, ok && timeout.Timeout())
 			}
 		})
 	}
