@@ -37,7 +37,7 @@ func (b *Broker) buildOperations(context.Context) error {
 		websites[i] = coverage.Client{ID: c.ID, Providers: c.Providers}
 	}
 	b.coverage, err = coverage.New(coverage.Options{
-		Store: b.store, Providers: ways, Clients: websites, Out: func(p string) bool { return b.standing(p) != login.InUse },
+		Store: b.store, Providers: ways, Clients: websites, Out: b.paused,
 		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (b *Broker) standing(provider string) login.Standing {
 
 // healthy reports whether a provider is known to work and in use.
 func (b *Broker) healthy(provider string) bool {
-	return b.standing(provider) == login.InUse && b.board.Snapshot().Of(provider).State == health.Up
+	return !b.paused(provider) && b.board.Snapshot().Of(provider).State == health.Up
 }
 
 // incident names what really is wrong now; empty: nothing.
@@ -112,7 +112,7 @@ func (b *Broker) incident() string {
 		return "site " + b.config.Site + " is cut off"
 	}
 	for _, v := range now.Verdicts() {
-		if v.State == health.Down && b.standing(v.Provider) == login.InUse {
+		if v.State == health.Down && !b.paused(v.Provider) {
 			return v.Provider + " is down"
 		}
 	}

@@ -16,6 +16,8 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2 // the command line is wrong
 	exitRefused = 3 // a safety check said no
+	exitPartial = 4 // done, but not everywhere yet
+	exitAbsent  = 5 // there is no such thing, or it is so already
 )
 
 // usageError is a command line that cannot be understood.
@@ -62,6 +64,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if _, ok := errors.AsType[refusal](err); ok {
 		return exitRefused
 	}
+	if _, ok := errors.AsType[partial](err); ok {
+		return exitPartial
+	}
+	if _, ok := errors.AsType[absent](err); ok {
+		return exitAbsent
+	}
 	return exitFailed
 }
 
@@ -77,7 +85,8 @@ func newRoot() *cobra.Command {
 		Example: `  bongsu dev                                    everything on this machine, to try it out
   bongsu init --dir /etc/bongsu                 write secrets and a configuration
   bongsu config validate --config bongsu.yaml   check it
-  bongsu serve --config bongsu.yaml             run it`,
+  bongsu serve --config bongsu.yaml             run it
+  bongsu health --config bongsu.yaml            see what it knows of the providers`,
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
@@ -85,7 +94,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
-	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(), newSimulate(), newVersion())
+	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(),
+		newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newVersion())
 	ownUseLines(root)
 	return root
 }
