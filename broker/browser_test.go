@@ -36,6 +36,7 @@ func TestBrowser(t *testing.T) {
 		{"two tabs", testTwoTabs},
 		{"another language", testLanguage},
 		{"narrow screens", testNarrow},
+		{"an outage", testOutage},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, c, i) })
 	}

@@ -88,7 +88,11 @@ func read(v View, name func(id string) web.Way) []web.StatusReading {
 		}
 	}
 	add(web.ReadingProvider, providers, nil)
-	add(web.ReadingAlone, alone, nil)
+	if v.worksHere() {
+		add(web.ReadingAlone, alone, nil)
+	} else {
+		add(web.ReadingPlain, alone, nil)
+	}
 	add(web.ReadingSite, nil, troubled)
 	readings = append(readings, paths...)
 	add(web.ReadingSlow, slow, nil)
@@ -98,6 +102,11 @@ func read(v View, name func(id string) web.Way) []web.StatusReading {
 		return []web.StatusReading{v.quiet(name)}
 	}
 	return readings
+}
+
+// worksHere tells whether anything is seen to work at all.
+func (v View) worksHere() bool {
+	return slices.ContainsFunc(v.Providers, func(p Provider) bool { return len(v.sitesSeeing(p, Up, Slow)) > 0 })
 }
 
 // quiet reads a table without any trouble in it.

@@ -57,6 +57,7 @@ func TestTheTableIsJudgedAndRead(t *testing.T) {
 		{"the only site without a network", table("seoul!", "kakao down! down", "naver down! down"), web.StatusHard, "site @seoul"},
 		{"a silent site", table("seoul busan tokyo?", "kakao up up up down", "naver up up up up"), web.StatusPartly, "silent @tokyo"},
 		{"the only site there is", table("seoul", "kakao down down", "naver up up"), web.StatusSome, "alone kakao"},
+		{"the only site, where nothing works", table("seoul", "kakao down down"), web.StatusHard, "plain kakao"},
 		{"slow", table(three, "kakao slow slow slow up", "naver up up up up"), web.StatusSlow, "slow kakao"},
 		{"slow at one site only", table(three, "kakao up up slow up"), web.StatusFine, "fine"},
 		{"nothing works", table(three, "kakao down down down down", "naver down down down down"), web.StatusHard, "provider kakao+naver"},

@@ -67,7 +67,8 @@ const (
 	ReadingSilent   StatusReadingKind = "silent"   // Sites were not heard from
 	ReadingSlow     StatusReadingKind = "slow"     // Ways are slow
 	ReadingPaused   StatusReadingKind = "paused"   // operators switched Ways off
-	ReadingAlone    StatusReadingKind = "alone"    // the one site there is sees Ways fail
+	ReadingAlone    StatusReadingKind = "alone"    // the one site there is sees Ways fail, and others work
+	ReadingPlain    StatusReadingKind = "plain"    // it sees Ways fail, and nothing work
 )
 
 // StatusIncident is a trouble seen since this node started.

@@ -46,6 +46,7 @@ func statusViews(lang string) map[string]View {
 		"status site":    page(StatusSome, StatusReading{Kind: ReadingSite, Sites: []string{"seoul"}}),
 		"status path":    page(StatusSome, StatusReading{Kind: ReadingPath, Ways: []Way{kakao}, Sites: []string{"seoul", "jeju"}}),
 		"status alone":   page(StatusSome, StatusReading{Kind: ReadingAlone, Ways: []Way{kakao}}),
+		"status plain":   page(StatusHard, StatusReading{Kind: ReadingPlain, Ways: []Way{kakao}}),
 		"status unknown": page(StatusUnknown, StatusReading{Kind: ReadingUnknown}),
 	}
 }
