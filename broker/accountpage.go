@@ -17,6 +17,7 @@ import (
 // to sign in.
 func (b *Broker) accountPage(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	b.login.KeepLanguage(w, r)
 	current, err := b.sessions.Read(ctx, r)
 	if errors.Is(err, session.ErrNone) {
 		return b.signedOut(w, r)

@@ -25,6 +25,7 @@ func (b *tab) scenes(i *dev.Instance, person string, look func(name string)) {
 	b.t.Helper()
 	b.scenesAtTheMenu(i, look)
 	b.scenesOfSomebodyNew(i, person, look)
+	b.scenesOfLinking(i, person, look)
 	b.scenesOfLeaving(i, look)
 	b.scenesOfTrouble(i, look)
 }
@@ -88,11 +89,12 @@ func (b *tab) scenesOfLeaving(i *dev.Instance, look func(string)) {
 	b.begin(i)
 	look("menu-last-used")
 	b.open(i.Issuer() + "/account")
-	look("account")
 	b.click("logout")
 	look("logout")
 	b.click("logout")
 	look("logged-out")
+	b.open(i.Issuer() + "/account")
+	look("signed-out")
 }
 
 func (b *tab) scenesOfTrouble(i *dev.Instance, look func(string)) {

@@ -35,6 +35,9 @@ func TestBrowser(t *testing.T) {
 		{"a double click", testDoubleClick},
 		{"two tabs", testTwoTabs},
 		{"another language", testLanguage},
+		{"linking another way", testLinking},
+		{"an account from before", testExistingAccount},
+		{"the account page alone", testAccountAlone},
 		{"narrow screens", testNarrow},
 		{"an outage", testOutage},
 	} {

@@ -152,6 +152,15 @@ func (h *Handler) notNow(cause error) error {
 	}
 }
 
+// KeepLanguage remembers the language chosen on the account page, so that what
+// begins there speaks it too.
+func (h *Handler) KeepLanguage(w http.ResponseWriter, r *http.Request) {
+	switch lang := r.URL.Query().Get("lang"); lang {
+	case "ko", "en", "ja":
+		h.jar.Set(w, langCookie, lang, memory)
+	}
+}
+
 // The account page says once how a change ended. The note is for people's
 // convenience like the cookies of [lastCookie]: not sealed, it decides nothing.
 const noteCookie = "note" // word, '.', provider instance id

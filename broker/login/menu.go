@@ -83,12 +83,17 @@ func (h *Handler) notice(v *visit, ways []choice.Way, unfinished string) *web.No
 	if unfinished != "" && !h.failedLast(v, unfinished) {
 		return &web.Notice{Reason: web.ReasonUnfinished, Way: h.wayView(v, unfinished)}
 	}
-	if n := len(v.login.Failures); n > 0 {
+	aside := v.login.New
+	if v.login.bound() {
+		aside = nil
+	}
+	n := len(v.login.Failures)
+	if aside != nil && (n == 0 || v.r.URL.Query().Get("why") == string(web.ReasonExisting)) {
+		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, aside.Identity.Provider)}
+	}
+	if n > 0 {
 		last := v.login.Failures[n-1]
 		return &web.Notice{Reason: last.Reason, Way: h.wayView(v, last.Way)}
-	}
-	if aside := v.login.New; aside != nil && !v.login.bound() {
-		return &web.Notice{Reason: web.ReasonExisting, Way: h.wayView(v, aside.Identity.Provider)}
 	}
 	if paused := h.pausedNotice(v); paused != nil {
 		return paused
