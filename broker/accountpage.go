@@ -84,7 +84,7 @@ func (b *Broker) accountWays(links []store.Link, current session.Session) []web.
 		linked[l.Provider] = true
 		way := b.wayOf(l.Provider)
 		way.Down, way.LastUsed = slices.Contains(down, l.Provider), l.Provider == current.Provider
-		row := web.AccountWay{Way: way, Linked: true, Since: l.CreatedAt, Last: len(links) == 1}
+		row := web.AccountWay{Way: way, Linked: true, Since: l.CreatedAt, Last: len(links) == 1, Off: b.login.Standing(l.Provider) != login.InUse}
 		if way.Kind != "" { // one that is configured no more can only be shown
 			row.Action, row.Identity = "/account/unlink/"+l.Provider, login.LinkTag(l.IdentityKey)
 		}
@@ -92,11 +92,12 @@ func (b *Broker) accountWays(links []store.Link, current session.Session) []web.
 	}
 	for _, p := range b.providers {
 		way := b.wayOf(p.Instance().ID)
-		if linked[way.ID] {
+		standing := b.login.Standing(way.ID)
+		if linked[way.ID] || standing == login.Retired {
 			continue
 		}
 		way.Down = slices.Contains(down, way.ID)
-		ways = append(ways, web.AccountWay{Way: way, Action: "/account/link/" + way.ID})
+		ways = append(ways, web.AccountWay{Way: way, Action: "/account/link/" + way.ID, Off: standing != login.InUse})
 	}
 	return ways
 }
@@ -108,6 +109,9 @@ func (b *Broker) independent(links []store.Link) int {
 	count := 0
 	for _, l := range links {
 		domains := b.domains(l.Provider)
+		if b.login.Standing(l.Provider) == login.Retired {
+			continue
+		}
 		if len(domains) == 0 || slices.ContainsFunc(domains, func(d string) bool { return taken[d] }) {
 			continue
 		}

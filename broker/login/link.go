@@ -28,7 +28,7 @@ func (h *Handler) BeginLink(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case slices.Contains(v.login.Linked, way):
 		return h.backToAccount(v, web.NoteAlready)
-	case slices.Contains(h.down(""), way):
+	case slices.Contains(h.down(""), way), h.Standing(way) != InUse:
 		return h.backToAccount(v, "") // the page says why
 	case len(links) == 0:
 		return h.notThisSession(v)
@@ -50,10 +50,10 @@ func (h *Handler) BeginUnlink(w http.ResponseWriter, r *http.Request) error {
 	if at < 0 {
 		return h.backToAccount(v, web.NoteGone)
 	}
-	if len(links) == 1 {
+	v.login.Remove = LinkTag(links[at].IdentityKey)
+	if !h.leavesAny(links, v.login.Remove) {
 		return h.last(v)
 	}
-	v.login.Remove = LinkTag(links[at].IdentityKey)
 	// The identity that goes proves nothing about it: another one has to.
 	if !slices.ContainsFunc(links, func(l store.Link) bool { return l.Provider == v.login.Way && LinkTag(l.IdentityKey) != v.login.Remove }) {
 		v.login.Linked = slices.DeleteFunc(v.login.Linked, func(way string) bool { return way == v.login.Way })
@@ -74,7 +74,7 @@ func (h *Handler) beginChange(w http.ResponseWriter, r *http.Request, purpose Pu
 		return nil, nil, h.notNow(err)
 	}
 	for _, l := range links {
-		if _, ok := h.providers[l.Provider]; ok && !slices.Contains(v.login.Linked, l.Provider) {
+		if _, ok := h.providers[l.Provider]; ok && h.Standing(l.Provider) == InUse && !slices.Contains(v.login.Linked, l.Provider) {
 			v.login.Linked = append(v.login.Linked, l.Provider)
 		}
 	}
@@ -326,6 +326,9 @@ func (h *Handler) unlink(v *visit) (ended bool, err error) {
 	if at < 0 {
 		return true, h.leaveWith(v, web.NoteGone)
 	}
+	if !h.leavesAny(links, v.login.Remove) {
+		return true, h.last(v)
+	}
 	left, err := h.Accounts.Unlink(v.ctx(), *v.holder, links[at].IdentityKey)
 	switch {
 	case errors.Is(err, account.ErrLast):
@@ -340,6 +343,15 @@ func (h *Handler) unlink(v *visit) (ended bool, err error) {
 	})
 	h.note(v, web.NoteUnlinked, v.login.Way)
 	return false, h.renew(v, left)
+}
+
+// leavesAny reports whether a way in is left without the identity that goes: a
+// provider that is gone for good is none.
+func (h *Handler) leavesAny(links []store.Link, remove string) bool {
+	return slices.ContainsFunc(links, func(l store.Link) bool {
+		_, configured := h.providers[l.Provider]
+		return LinkTag(l.IdentityKey) != remove && configured && h.Standing(l.Provider) != Retired
+	})
 }
 
 // last refuses to take the only way in.

@@ -33,6 +33,7 @@ type AccountWay struct {
 	Way
 
 	Linked bool
+	Off    bool      // an operator switched the provider off
 	Since  time.Time // when it was linked
 	// Action is where the form with the id "unlink-" or "link-" and the way's ID
 	// posts to; empty where nothing can be done, and a text says why.
@@ -171,7 +172,10 @@ func (s *scene) accountRow(w AccountWay) accountRow {
 	if !w.Linked {
 		row.Detail, row.Label, row.Form = s.text("account.unlinked"), s.text("account.link"), "link-"+w.ID
 		row.Spoken = s.say("account.link_this", &v)
-		if w.Down || row.Action == "" {
+		switch {
+		case w.Off:
+			row.Action, row.Why = "", s.text("account.off")
+		case w.Down, row.Action == "":
 			row.Action, row.Why = "", s.say("account.no_link", &v)
 		}
 		return row
@@ -184,7 +188,10 @@ func (s *scene) accountRow(w AccountWay) accountRow {
 	if w.LastUsed {
 		row.Badge = s.text("account.current")
 	}
-	if w.Down {
+	switch {
+	case w.Off:
+		row.Detail = s.text("account.paused")
+	case w.Down:
 		row.Detail = s.text("account.down")
 	}
 	if w.Last || row.Action == "" {

@@ -197,6 +197,8 @@ func allViews(lang string) map[string]View {
 				{Way: Way{ID: "naver", Kind: "naver", Down: true}, Linked: true, Since: checkedAt, Action: "/account/unlink/naver"},
 				{Way: Way{ID: "google", Kind: "google"}, Action: "/account/link/google"},
 				{Way: Way{ID: "apple", Kind: "apple", Down: true}, Action: "/account/link/apple"},
+				{Way: Way{ID: "line", Kind: "line"}, Action: "/account/link/line", Off: true},
+				{Way: Way{ID: "corp", Kind: "openid", Name: "Hanbit ID"}, Linked: true, Off: true},
 			},
 		},
 		"account with one way": Account{

@@ -171,7 +171,7 @@ func TestEveryPageFitsTheFirstRoundTrip(t *testing.T) {
 				switch {
 				case name == "menu", name == "match while down":
 					limit = maxPage
-				case view.template() == "status":
+				case view.template() == "status", view.template() == "account":
 					limit = maxStatus
 				}
 				if len(packed) > maxPage || len(body) > limit {
