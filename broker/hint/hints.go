@@ -138,7 +138,7 @@ func (h *Hints) Say(f store.Fact) {
 		h.counts[outcomeUnsaid].Inc()
 		return
 	}
-	message := hint.append(nil)
+	message := hint.signed()
 	sig, err := h.options.Sign(message)
 	if err != nil || len(sig) == 0 || len(sig) > maxSig {
 		h.counts[outcomeUnsaid].Inc()

@@ -142,7 +142,7 @@ func TestHintsThatNobodyShouldHaveSent(t *testing.T) {
 	seoul.Say(ended("a", 7))
 	good := seoul.sent[0]
 	signed := func(h Hint, by string) []byte {
-		b := h.append(nil)
+		b := h.signed()
 		return append(b, ed25519.Sign(identity(by), b)...)
 	}
 	hint := Hint{Site: "busan", Said: noon, Kind: store.SessionEnded, ID: "b", Revision: 1}
@@ -202,7 +202,7 @@ func TestAForgedHintSilencesNobody(t *testing.T) {
 func TestWhatIsNotObeyedHurriesTheStore(t *testing.T) {
 	liar := func(id int) []byte {
 		h := Hint{Site: "busan", Said: noon, Kind: store.SessionEnded, ID: fmt.Sprint(id), Revision: int64(id) + 1}
-		b := h.append(nil)
+		b := h.signed()
 		return append(b, ed25519.Sign(identity("busan"), b)...)
 	}
 	at := newSite(t, "seoul")
@@ -352,8 +352,8 @@ func TestMessagesStayAsTheyAre(t *testing.T) {
 		ID: strings.Repeat("i", store.MaxFactID), Revision: 1<<63 - 1,
 	}
 	got := fmt.Sprintf("signed  %s\nlongest %d bytes with a signature of Ed25519\n",
-		hex.EncodeToString(Hint{Site: "seoul", Said: noon, Kind: store.SessionEnded, ID: "sid", Revision: 300}.append(nil)),
-		len(longest.append(nil))+ed25519.SignatureSize)
+		hex.EncodeToString(Hint{Site: "seoul", Said: noon, Kind: store.SessionEnded, ID: "sid", Revision: 300}.signed()),
+		len(longest.signed())+ed25519.SignatureSize)
 	golden := filepath.Join("testdata", "message.golden")
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
@@ -388,7 +388,7 @@ func FuzzHint(f *testing.F) {
 			}
 			return
 		}
-		if again := append(h.append(nil), sig...); !bytes.Equal(again, message) || !bytes.Equal(h.append(nil), signed) {
+		if again := append(h.signed(), sig...); !bytes.Equal(again, message) || !bytes.Equal(h.signed(), signed) {
 			t.Errorf("%x was read as %+v, which is written %x", message, h, again)
 		}
 		if !h.fits() || len(sig) == 0 {

@@ -36,9 +36,9 @@ type Hint struct {
 	Revision int64 // the store's; 0: the store has not heard of it yet
 }
 
-// append appends what is signed of h.
-func (h Hint) append(b []byte) []byte {
-	b = append(b, version)
+// signed returns what is signed of h.
+func (h Hint) signed() []byte {
+	b := []byte{version}
 	b = binary.BigEndian.AppendUint64(b, uint64(h.Said.Unix()))
 	b = binary.AppendUvarint(b, uint64(h.Revision))
 	for _, text := range []string{h.Site, string(h.Kind), h.ID} {
@@ -82,7 +82,7 @@ func parse(message []byte) (h Hint, signed, sig []byte, err error) {
 		return refuse("bounds")
 	}
 	signed = message[:len(message)-len(rest)]
-	if again := h.append(nil); string(again) != string(signed) {
+	if again := h.signed(); string(again) != string(signed) {
 		return refuse("not canonical")
 	}
 	return h, signed, rest, nil
