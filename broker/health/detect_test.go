@@ -120,7 +120,7 @@ func detect(t *testing.T, rate float64, runs int, fault func(*traffic)) (took []
 		c := &clock{noon}
 		n := with(t, c, Options{Site: "seoul", Node: "a", Providers: infos("kakao")})
 		tr := &traffic{lots: lots{rand.New(rand.NewPCG(uint64(run), uint64(rate*1000)))}, rate: rate}
-		n.pass(180, func(int) { tr.second(n) })
+		n.pass(180+int(300/rate), func(int) { tr.second(n) })
 		if s := n.Snapshot().Of("kakao").State; s != Up {
 			t.Fatalf("run %d at %v/s: %s before the fault", run, rate, s)
 		}

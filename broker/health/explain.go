@@ -155,10 +155,10 @@ func (w *watch) explain(peers *site) Local {
 		}
 	}
 	for age, limit := range ageLimits {
-		s := Share{Step: providers.StepAuthorize, Age: limit, Window: w.span(dues), Usual: r.usual[age], Limit: r.usual[age] + lossMargin}
+		s := Share{Step: providers.StepAuthorize, Age: limit, Window: w.span(dues), Usual: mean(age, dues, w.usual.of), Limit: r.limit[age]}
 		l.Returns = append(l.Returns, s.of(r.due[age], lossEnough))
 		for dev, class := range deviceClasses {
-			s.Device, s.Usual, s.Limit = class, r.usualBy[age][dev], r.usualBy[age][dev]+lossMargin
+			s.Device, s.Usual, s.Limit = class, w.usual.of(age, dev), r.limitBy[age][dev]
 			if r.dueBy[age][dev].n > 0 {
 				l.Returns = append(l.Returns, s.of(r.dueBy[age][dev], lossEnough))
 			}

@@ -78,9 +78,10 @@ func (f *funnel) mature(now int64, s *sample) {
 	}
 }
 
-// due adds the cohort to s as what it is at an age. More returns than starts
-// are possible when another node saw the start: they are no gain.
+// due adds the cohort to s as what it is at an age. What is lost may be less than
+// nothing here, where more came back than were sent away: another node sent them,
+// and lacks them in its own numbers. Only a site's sum is whole.
 func (c *cohort) due(age, dev int, s *sample) {
 	s[dueCell(age, dev)] += c.starts
-	s[dueCell(age, dev)+1] += c.starts - min(c.starts, c.back[age])
+	s[dueCell(age, dev)+1] += c.starts - c.back[age]
 }

@@ -11,6 +11,7 @@ const (
 	callsEnough  = 10
 	lossMargin   = 0.20 // above the loss that is usual
 	lossEnough   = 20
+	lossShared   = 100  // the same for one device at one of several nodes: not all come back to where they left
 	lateLimit    = 0.05 // more than that later than lateness: the p95 is
 	lateEnough   = 20
 	deviceEnough = 20 // samples by which another device is cleared
@@ -25,11 +26,12 @@ type reading struct {
 	callsBy [lanes][devices]share
 	due     [ages]share
 	dueBy   [ages][devices]share
-	usual   [ages]float64
-	usualBy [ages][devices]float64
+	limit   [ages]float64 // of the loss
+	limitBy [ages][devices]float64
 	slow    int   // of the failed calls
 	late    share // answers later than lateness
 	ours    share // of n answered calls, refused for our mistakes
+	shared  bool  // other nodes of the site send people away and get them back too
 }
 
 // read fills in this node's own numbers. The site's are added by whoever knows them.
@@ -49,10 +51,10 @@ func (r *reading) read(calls, dues *sample, u *usual) {
 			s := dues.at(dueCell(age, dev))
 			r.dueBy[age][dev] = s
 			all = all.add(s)
-			r.usualBy[age][dev] = u.of(age, dev)
+			r.limitBy[age][dev] = u.limit(age, dev)
 		}
 		r.due[age] = all
-		r.usual[age] = u.mean(age, dues)
+		r.limit[age] = mean(age, dues, u.limit)
 	}
 	r.slow = int(calls[cellSlow])
 	r.late = calls.late()
@@ -87,12 +89,16 @@ func (r *reading) tests() trips {
 			}
 		}
 	}
+	enough, z := lossEnough, z999
+	if r.shared {
+		enough, z = lossShared, zSum
+	}
 	for age := range ages {
-		if r.due[age].exceeds(r.usual[age]+lossMargin, lossEnough, z999) {
+		if r.due[age].exceeds(r.limit[age], lossEnough, z) {
 			t |= returnTrip(age, tripAll)
 		}
 		for dev := range devices {
-			if r.dueBy[age][dev].exceeds(r.usualBy[age][dev]+lossMargin, lossEnough, z999) {
+			if r.dueBy[age][dev].exceeds(r.limitBy[age][dev], enough, z) {
 				t |= returnTrip(age, dev)
 			}
 		}
@@ -106,16 +112,22 @@ func (r *reading) tests() trips {
 	return t
 }
 
-// suspicious tells whether something speaks against the provider, well before it
-// is enough for a verdict.
-func (r *reading) suspicious() bool {
+// failing tells whether calls speak against the provider, well before it is
+// enough for a verdict.
+func (r *reading) failing() bool {
 	for _, s := range r.calls {
 		if s.failed > 0 && s.n < callsEnough || s.exceeds(suspectCalls, callsEnough, z99) {
 			return true
 		}
 	}
+	return false
+}
+
+// losing tells whether more people stay away than usual, well before it is
+// enough for a verdict.
+func (r *reading) losing() bool {
 	for age, s := range r.due {
-		if s.exceeds(r.usual[age]+suspectLoss, lossEnough, z99) {
+		if s.exceeds(r.limit[age]-lossMargin+suspectLoss, lossEnough, z99) {
 			return true
 		}
 	}
@@ -161,7 +173,7 @@ func (r *reading) find(t trips, optional bool) finding {
 	}
 	for age := range ages {
 		f = f.worse(r.findIn(t>>(tripReturns+age*tripDevices), r.dueBy[age], func(dev int) float64 {
-			return r.usualBy[age][dev] + lossMargin
+			return r.limitBy[age][dev]
 		}, finding{Down, CauseProvider, providers.StepAuthorize, 0, byReturns}))
 	}
 	for lane := range lanes {

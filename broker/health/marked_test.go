@@ -296,6 +296,34 @@ func TestUsualIsLearnt(t *testing.T) {
 	}
 }
 
+// A provider from which few ever return trips nothing, neither on a cold start
+// nor when the habit is new; and what is usual follows.
+func TestNewHabits(t *testing.T) {
+	n := alone(t)
+	l := lots{rand.New(rand.NewPCG(5, 5))}
+	o := Observation{Provider: "kakao", Device: device.Mobile, Marked: true}
+	hours := func(hours int, comeBack float64) {
+		n.pass(hours*3600, func(int) {
+			o.Step, o.Outcome, o.Started = providers.StepAuthorize, providers.OK, n.now
+			n.ObserveMany(o, l.poisson(10))
+			o.Step, o.Started = providers.StepCallback, n.now.Add(-8*time.Second)
+			n.ObserveMany(o, l.binomial(10, comeBack))
+			if s := n.Snapshot().Of("kakao").State; s >= Degraded {
+				t.Fatalf("%s at %v with %v coming back", s, n.now.Sub(noon), comeBack)
+			}
+		})
+	}
+	usual := func() float64 { return n.byID["kakao"].usual.of(1, 0) }
+	hours(3, 0.45)
+	if got := usual(); math.Abs(got-0.55) > 0.03 {
+		t.Errorf("usual loss %.3f, want 0.55", got)
+	}
+	hours(5, 0.30) // 15 points worse, all at once, with everything else well
+	if got := usual(); math.Abs(got-0.70) > 0.03 {
+		t.Errorf("usual loss %.3f, want 0.70", got)
+	}
+}
+
 func TestWilson(t *testing.T) {
 	tests := []struct {
 		s            share

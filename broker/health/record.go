@@ -120,7 +120,7 @@ func (e *entry) append(b []byte) []byte {
 		flags |= longFlag
 	}
 	b = append(b, flags, e.step<<4|byte(e.devices))
-	for _, s := range e.due {
+	for _, s := range e.due { // more may have come back than were sent away: see cohort.due
 		s = s.fit()
 		b = binary.BigEndian.AppendUint16(b, uint16(s.n))
 		b = binary.BigEndian.AppendUint16(b, uint16(s.n-s.failed))
@@ -135,10 +135,12 @@ func (e *entry) append(b []byte) []byte {
 
 // fit scales a share down to what two bytes hold.
 func (s share) fit() share {
-	if s.n <= math.MaxUint16 {
+	most := max(s.n, s.n-s.failed)
+	if most <= math.MaxUint16 {
 		return s
 	}
-	return share{math.MaxUint16, int(math.Round(s.part() * math.MaxUint16))}
+	scaled := func(x int) int { return int(math.Round(float64(x) * math.MaxUint16 / float64(most))) }
+	return share{scaled(s.n), scaled(s.n) - scaled(s.n-s.failed)}
 }
 
 // shorten leaves out the entries least worth telling until the unsigned record
@@ -229,7 +231,6 @@ func (p *parser) entry() entry {
 	number := func(at int) int { return int(binary.BigEndian.Uint16(b[at:])) }
 	for i := range e.due {
 		n, back := number(6+4*i), number(8+4*i)
-		p.expect(back <= n)
 		e.due[i] = share{n, n - back}
 	}
 	for i := range e.calls {

@@ -44,8 +44,22 @@ func twelve(t testing.TB, c *clock, providersCount int) *node {
 // A record of twelve providers fits into one packet, and nobody changes how it
 // is written without seeing it here.
 func TestRecordGolden(t *testing.T) {
-	n := twelve(t, &clock{noon}, 12)
-	message := n.Messages()[0]
+	r := rumour{site: "seoul", node: "seoul-1.login.example", incarnation: 1772366400000, sequence: 4711, issued: noon, states: map[string]State{}}
+	for i := range 12 {
+		r.states[fmt.Sprintf("provider-%02d", i)] = State(i % 4)
+	}
+	r.change = func(rec *record) {
+		rec.asked, rec.reached = 4, 3
+		for i := range rec.entries {
+			rec.entries[i] = entry{
+				name: rec.entries[i].name, state: rec.entries[i].state, long: i%2 == 0, step: uint8(i % len(wireSteps)), devices: deviceSet(i),
+				due:    [ages]share{{100 * i, 40 * i}, {300 * i, -5 * i}},
+				calls:  [groups]share{{70000 * i, 7000 * i}, {i, i}, {80, 0}, {9, 3}},
+				probes: uint8(i), probesOK: uint8(i / 2), p95: packP95(time.Duration(i) * 300 * time.Millisecond),
+			}
+		}
+	}
+	message := r.message()
 	if len(message) > maxRecord {
 		t.Errorf("%d bytes, at most %d may be", len(message), maxRecord)
 	}
@@ -66,17 +80,20 @@ func TestRecordGolden(t *testing.T) {
 	if dump.String() != string(want) {
 		t.Errorf("the record is written otherwise than before:\n%s\nwant\n%s", dump.String(), want)
 	}
-	r, body, _, err := parse(message)
+	read, body, _, err := parse(message)
 	if err != nil {
 		t.Fatalf("parse: %v", err)
 	}
 	if got := len((&entry{}).append(nil)); got != entrySize {
 		t.Errorf("a provider takes %d bytes, want %d", got, entrySize)
 	}
-	if len(r.entries) != 12 || !bytes.Equal(r.append(nil), body) {
-		t.Errorf("%d providers came back, and the same record is written otherwise", len(r.entries))
+	if len(read.entries) != 12 || !bytes.Equal(read.append(nil), body) {
+		t.Errorf("%d providers came back, and the same record is written otherwise", len(read.entries))
 	}
 	t.Logf("%d bytes signed", len(message))
+	if busy := twelve(t, &clock{noon}, 12).Messages()[0]; len(busy) != len(message) {
+		t.Errorf("a busy node's record has %d bytes", len(busy))
+	}
 }
 
 // Even the longest names leave room for 24 providers; of more, those that have

@@ -98,7 +98,8 @@ type sample [cells]uint32
 func callCell(lane, dev int) int { return cellCalls + (lane*devices+dev)*2 }
 func dueCell(age, dev int) int   { return cellDue + (age*devices+dev)*2 }
 
-func (s *sample) at(cell int) share { return share{int(s[cell]), int(s[cell+1])} }
+// at reads two cells as a share. The second is signed: see cohort.due.
+func (s *sample) at(cell int) share { return share{int(s[cell]), int(int32(s[cell+1]))} }
 
 // late is how many of all answers came later than lateness.
 func (s *sample) late() share {

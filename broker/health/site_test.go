@@ -117,7 +117,7 @@ func TestPool(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := pool(tt.own, tt.others, callsLimit); got != tt.want {
+			if got := pool(tt.own, tt.others, callsLimit, tt.own); got != tt.want {
 				t.Errorf("pool = %+v, want %+v", got, tt.want)
 			}
 		})
@@ -126,7 +126,7 @@ func TestPool(t *testing.T) {
 		good := share{rapid.IntRange(10, 1000).Draw(t, "n"), 0}
 		liar := share{rapid.IntRange(1, 65535).Draw(t, "liar"), 0}
 		liar.failed = liar.n
-		if got := pool(good, []share{good, liar}, callsLimit); got.failed > 0 && got.part() > callsLimit {
+		if got := pool(good, []share{good, liar}, callsLimit, good); got.failed > 0 && got.part() > callsLimit {
 			t.Fatalf("one liar of three made %+v", got)
 		}
 	})

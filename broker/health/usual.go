@@ -9,10 +9,18 @@ type usual struct {
 	lost, starts [ages][devices]float64
 }
 
-// What is believed before anything was learnt, as if that many starts had shown it.
-const priorStarts = 50
+// What is believed before anything was learnt, as if that many starts had shown
+// it; and how many starts must have been seen before the loss may be judged by
+// what is usual. Until then only a loss that no habit explains trips.
+const (
+	priorStarts = 50
+	coldStarts  = 200
+)
 
-var priorLoss = [ages]float64{0.45, 0.25}
+var (
+	priorLoss = [ages]float64{0.45, 0.25}
+	coldLimit = [ages]float64{0.90, 0.70}
+)
 
 // hour is what a memory of an hour keeps from one second to the next.
 var hour = math.Exp(-1.0 / 3600)
@@ -30,21 +38,29 @@ func (u *usual) learn(s *sample) {
 
 // of returns the loss that is usual at an age on a device.
 func (u *usual) of(age, dev int) float64 {
-	return (u.lost[age][dev] + priorStarts*priorLoss[age]) / (u.starts[age][dev] + priorStarts)
+	return max(0, u.lost[age][dev]+priorStarts*priorLoss[age]) / (u.starts[age][dev] + priorStarts)
 }
 
-// mean is what is usual for the mixture of devices in s.
-func (u *usual) mean(age int, s *sample) float64 {
-	var expected, n float64
+// limit returns the loss above which an age on a device trips.
+func (u *usual) limit(age, dev int) float64 {
+	limit := u.of(age, dev) + lossMargin
+	if u.starts[age][dev] < coldStarts {
+		return max(limit, coldLimit[age])
+	}
+	return limit
+}
+
+// mean is the mean of what of says of each device, for the mixture in s.
+func mean(age int, s *sample, of func(age, dev int) float64) float64 {
+	var sum, n float64
 	for dev := range devices {
-		starts := float64(s[dueCell(age, dev)])
-		n += starts
-		if starts > 0 {
-			expected += starts * u.of(age, dev)
+		if starts := float64(s[dueCell(age, dev)]); starts > 0 {
+			n += starts
+			sum += starts * of(age, dev)
 		}
 	}
 	if n == 0 {
-		return u.of(age, 0)
+		return of(age, 0)
 	}
-	return expected / n
+	return sum / n
 }

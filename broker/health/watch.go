@@ -30,6 +30,7 @@ type watch struct {
 	demand                float64 // logins begun per second while it was up
 	shortCalls, shortDues bool    // which window is read
 	calm                  int     // seconds without suspicion
+	wonder                int     // seconds in which nothing but returns was suspected
 	before                trips   // of the second before
 	found                 finding // by this site's evidence alone
 	suspect               bool
@@ -47,6 +48,7 @@ type watch struct {
 
 func newWatch(info ProviderInfo, index int, now time.Time) *watch {
 	w := &watch{info: info, index: index, name: nameOf(info.ID), stripes: newStripes(), funnel: newFunnel()}
+	w.calm = -longWindow // who came back soon after a start of ours left before it
 	w.gate.since, w.gate.aged = now, now
 	w.verdict = Verdict{Provider: info.ID, State: Unknown, Weight: 1, Since: now}
 	return w
@@ -70,6 +72,7 @@ const (
 	// be and still stand against it.
 	contestedFresh = 30 * time.Second
 
+	habit      = 600 // seconds
 	oursFresh  = 5 * time.Minute
 	demandTime = 600 // seconds of memory
 )
@@ -93,12 +96,7 @@ func (w *watch) second(now time.Time, s *sample, peers *site, jitter float64) {
 	if w.found.state == Unknown {
 		w.found.state = w.alive(now)
 	}
-	w.suspect = r.suspicious() || w.found.state >= Degraded || w.probes.failing(now, 1) >= 0 || w.gate.phase == trial
-	if w.suspect || w.gate.phase != closed {
-		w.calm = 0
-	} else {
-		w.calm++
-	}
+	w.doubt(now, &r)
 	w.steady.Store(r.calls[laneToken].n >= 50 && !w.suspect)
 
 	if w.gate.advance(now, w.found, w.tried(now, peers), jitter) {
@@ -108,6 +106,23 @@ func (w *watch) second(now time.Time, s *sample, peers *site, jitter float64) {
 		}
 	}
 	w.local = w.gate.state(now, w.found)
+}
+
+// doubt takes note of what speaks against the provider without being enough.
+func (w *watch) doubt(now time.Time, r *reading) {
+	grave := r.failing() || w.found.state >= Degraded || w.probes.failing(now, 1) >= 0 || w.gate.phase == trial
+	losing := r.losing()
+	w.suspect = grave || losing
+	if w.suspect || w.gate.phase != closed {
+		w.calm = 0
+	} else {
+		w.calm++
+	}
+	if losing && !grave && w.gate.phase == closed {
+		w.wonder++
+	} else {
+		w.wonder = 0
+	}
 }
 
 // accumulate adds to what the gate's phase has shown so far. Starts that come
@@ -134,9 +149,11 @@ func (s *sample) works() bool {
 }
 
 // learn lets the minute that ended a minute ago say what is usual, if nothing
-// was suspected since.
+// was suspected since. A loss that has grown but trips nothing, with calls and
+// probes good for ten minutes, is people's new habit: else it would never be
+// learnt.
 func (w *watch) learn(s *sample) {
-	if w.calm >= longWindow {
+	if w.calm >= longWindow || w.wonder >= habit {
 		w.usual.learn(&w.window.gone)
 	}
 	if w.gate.phase == closed && !w.suspect {
@@ -161,11 +178,12 @@ func (w *watch) reading(peers *site) reading {
 	calls, dues := w.windows()
 	r.read(calls, dues, &w.usual)
 	if peers != nil && peers.nodes > 0 {
+		r.shared = true
 		for lane := range lanes {
-			r.calls[lane] = pool(r.calls[lane], peers.calls[lane], callsLimit)
+			r.calls[lane] = pool(r.calls[lane], peers.calls[lane], callsLimit, r.calls[lane])
 		}
 		for age := range ages {
-			r.due[age] = pool(r.due[age], peers.due[age], r.usual[age]+lossMargin)
+			r.due[age] = pool(r.due[age], peers.due[age], r.limit[age], share{})
 		}
 	}
 	return r
@@ -237,7 +255,7 @@ func (w *watch) tried(now time.Time, peers *site) tried {
 		return tried{}
 	}
 	t := tried{
-		usual:   w.usual.mean(0, &w.since),
+		usual:   mean(0, &w.since, w.usual.of),
 		good:    w.probes.goodSince(w.gate.since),
 		failing: w.probes.failing(now, 1) >= 0,
 		quiet:   w.demand*trialShare(w.crowd(peers)) < float64(trialEnough)/trialPatience.Seconds(),
@@ -284,9 +302,9 @@ func (s *sample) lane(lane int) share {
 
 // pool adds what other nodes of the site counted to our own. With three nodes or
 // more, none counts for more than twice the median, and failures count against
-// the provider only if most nodes see them: otherwise each node is left to its
-// own.
-func pool(own share, others []share, limit float64) share {
+// the provider only if most nodes see them: otherwise what is left is alone, which
+// is a node's own for calls, and nothing for returns, of which no node sees all.
+func pool(own share, others []share, limit float64, alone share) share {
 	var room [maxSiteNodes + 1]int
 	counts := room[:0]
 	for i := -1; i < len(others); i++ {
@@ -314,7 +332,7 @@ func pool(own share, others []share, limit float64) share {
 		}
 	}
 	if nodes >= 3 && leaning*2 <= nodes && sum.part() > limit {
-		return own
+		return alone
 	}
 	return sum
 }

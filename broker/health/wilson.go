@@ -6,6 +6,7 @@ import "math"
 // two-sided intervals.
 const (
 	z999 = 3.2905 // 99.9 %: trips
+	zSum = 3.8906 // 99.99 %: trips of returns summed over nodes, whose windows do not quite match
 	z99  = 2.5758 // 99 %: suspicions
 	z95  = 1.9600 // 95 %: trials, where 20 of 20 must be able to pass
 )
@@ -42,7 +43,7 @@ func (s share) upper(z float64) float64 {
 }
 
 func (s share) wilson(z float64) (centre, spread float64) {
-	n, p := float64(s.n), s.part()
+	n, p := float64(s.n), min(max(s.part(), 0), 1)
 	scale := 1 + z*z/n
 	return (p + z*z/(2*n)) / scale, z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n)) / scale
 }
