@@ -5,7 +5,8 @@
 //
 // A healthy provider is met rarely: connection and metadata every [ShallowEvery]
 // by one node of each site, login page and token endpoint every [DeepEvery] by
-// one site of all. One that is under suspicion is asked at once and then every
+// one site of all; the login page takes the place of metadata where a provider has
+// none. One that is under suspicion is asked at once and then every
 // [HurriedEvery], at most [PerMinute] times a minute, until it is good again. A
 // provider that wants to be left alone is. Canaries are places that have nothing
 // to do with providers: if they too are out of reach, the trouble is ours.

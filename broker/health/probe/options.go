@@ -14,7 +14,7 @@ import (
 // How often a provider is asked. All but PerMinute vary by a tenth, so that
 // nodes do not ask in step.
 const (
-	ShallowEvery = 30 * time.Second // connection and metadata, of a healthy provider, by each site
+	ShallowEvery = 30 * time.Second // connection and metadata (or else login page), of a healthy provider, by each site
 	DeepEvery    = 2 * time.Minute  // login page and token endpoint, of a healthy provider, by one site
 	HurriedEvery = 5 * time.Second  // under suspicion
 	SettledEvery = 10 * time.Second // when it has been failing for a minute

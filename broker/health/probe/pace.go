@@ -44,9 +44,11 @@ func newPace(levels []providers.Level, lead func() bool, turn func(time.Time) bo
 	return &pace{levels: levels, lead: lead, turn: turn, shallow: now.Add(about(time.Second)), deep: now}
 }
 
-// isDeep reports whether a level costs the provider more than a document.
-func isDeep(l providers.Level) bool {
-	return l == providers.LevelAuthorize || l == providers.LevelToken
+// isDeep reports whether a level costs the provider more than a document. Where
+// there is no document to read, the login page stands in: a connection alone
+// would not show that nobody answers.
+func (p *pace) isDeep(l providers.Level) bool {
+	return l == providers.LevelToken || l == providers.LevelAuthorize && slices.Contains(p.levels, providers.LevelMetadata)
 }
 
 // due returns the levels to ask now, all at once if together is set, and
@@ -85,7 +87,7 @@ func (p *pace) dueHealthy(now time.Time) ([]providers.Level, bool, time.Duration
 		first := p.deep.Before(p.shallow) && p.sent == nil // a process that has just begun asks everything once
 		p.shallow = now.Add(about(ShallowEvery << p.slower))
 		if p.lead() {
-			levels = p.some(func(l providers.Level) bool { return first || !isDeep(l) })
+			levels = p.some(func(l providers.Level) bool { return first || !p.isDeep(l) })
 		}
 		if first {
 			p.deep = p.nextInterval(now)
@@ -94,7 +96,7 @@ func (p *pace) dueHealthy(now time.Time) ([]providers.Level, bool, time.Duration
 	if !now.Before(p.deep) {
 		p.deep = p.nextInterval(now)
 		if p.lead() && p.turn(now) {
-			levels = append(levels, p.some(isDeep)...)
+			levels = append(levels, p.some(p.isDeep)...)
 		}
 	}
 	if len(levels) == 0 {

@@ -214,6 +214,22 @@ func TestHealthyProviderIsMetRarely(t *testing.T) {
 	})
 }
 
+// A provider without metadata is met at its login page: a connection alone does
+// not show that nobody answers.
+func TestProviderWithoutMetadata(t *testing.T) {
+	naver := newUpstream("naver")
+	naver.levels = []providers.Level{providers.LevelReach, providers.LevelAuthorize, providers.LevelToken}
+	running(t, func(o *Options) { o.Providers = []providers.Provider{naver} }, func(*Schedule, *upstream, *board) {
+		time.Sleep(10 * time.Minute)
+		from := time.Now()
+		time.Sleep(time.Hour)
+		asked := naver.since(from)
+		if page, token := count(asked, providers.LevelAuthorize), count(asked, providers.LevelToken); page < 108 || page > 132 || token > 33 {
+			t.Errorf("the login page was asked %d times in an hour, the token endpoint %d times", page, token)
+		}
+	})
+}
+
 // A node that does not lead asks nothing of a healthy provider.
 func TestOneNodeOfTheSiteAsks(t *testing.T) {
 	var lead atomic.Bool
