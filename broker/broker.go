@@ -58,6 +58,10 @@ type Options struct {
 	// Store changes how the store is opened; tests count with it what a login
 	// asks of the driver.
 	Store func(*sqlstore.Options)
+	// Shared is a store that is open already, which several brokers of one
+	// process use together; whoever opened it closes it, after them. Nil opens
+	// the configured one.
+	Shared *sqlstore.Store
 }
 
 // Broker is one node, as a value: [New] builds it, [Broker.Run] serves until its

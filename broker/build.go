@@ -28,6 +28,10 @@ import (
 )
 
 func (b *Broker) openStore(ctx context.Context) error {
+	if b.options.Shared != nil {
+		b.store = b.options.Shared
+		return nil
+	}
 	how := sqlstore.Options{
 		Driver: b.config.Store.Driver, Path: b.config.Store.Path,
 		Writer: b.config.Store.Writer, Reader: b.config.Store.Reader, Logger: b.logger, Now: b.options.Now,

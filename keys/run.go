@@ -44,7 +44,7 @@ func (r *Ring) Run(ctx context.Context) {
 func (r *Ring) tick(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	err := r.keep(bounded)
+	err := r.Keep(bounded)
 	if ctx.Err() != nil {
 		return
 	}
@@ -60,9 +60,10 @@ func (r *Ring) tick(ctx context.Context) {
 	}
 }
 
-// keep does all that is due: first it learns which identity signs now, so that
-// what it signs then is signed by that one.
-func (r *Ring) keep(ctx context.Context) error {
+// Keep does once what [Ring.Run] does again and again. First it learns which
+// identity signs now, so that what it signs then is signed by that one. The error
+// means that the store could not be asked or did not take what was due.
+func (r *Ring) Keep(ctx context.Context) error {
 	if err := r.follow(ctx); err != nil {
 		return err
 	}

@@ -33,6 +33,10 @@ func Start(t testing.TB, changes ...func(*dev.Options)) *dev.Instance {
 	return i
 }
 
+// ThreeSites has [Start] run three sites, each with a broker of its own, behind
+// one front door.
+func ThreeSites(o *dev.Options) { o.Sites = 3 }
+
 // Browser is a browser whose failures end the test.
 type Browser struct {
 	*browser.Browser

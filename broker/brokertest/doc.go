@@ -5,6 +5,9 @@
 //	b := brokertest.NewBrowser(t)
 //	page := b.SignIn(i, "kakao", "minji")
 //
+// brokertest.Start(t, brokertest.ThreeSites) starts three sites behind one front
+// door; i.Site("seoul").Stop() takes one away.
+//
 // It is broker/dev with a [testing.TB] around it: what fails ends the test, what
 // was started is stopped with it. It knows no more of the walk than a person
 // does: addresses, and the ids of links and buttons.

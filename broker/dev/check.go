@@ -25,7 +25,12 @@ func (i *Instance) check(ctx context.Context) error {
 	defer cancel()
 	b := browser.New(browser.Options{Timeout: checkFor})
 	defer b.Close()
-	steps := []func(context.Context, *browser.Browser) error{i.checkIssuer}
+	steps := []func(context.Context, *browser.Browser) error{
+		func(ctx context.Context, b *browser.Browser) error { return i.checkIssuer(ctx, b, i.Issuer()) },
+	}
+	for _, site := range i.sites {
+		steps = append(steps, func(ctx context.Context, b *browser.Browser) error { return i.checkIssuer(ctx, b, site.url) })
+	}
 	for _, name := range i.upstreams.Names() {
 		steps = append(steps, func(ctx context.Context, b *browser.Browser) error { return i.checkWay(ctx, b, name) })
 	}
@@ -47,13 +52,12 @@ func (i *Instance) check(ctx context.Context) error {
 	return nil
 }
 
-// checkIssuer asks the issuer who it is and for its keys.
-func (i *Instance) checkIssuer(ctx context.Context, b *browser.Browser) error {
+// checkIssuer asks at an address whether the issuer is there, and for its keys.
+func (i *Instance) checkIssuer(ctx context.Context, b *browser.Browser, at string) error {
 	var discovery struct {
 		Issuer string `json:"issuer"`
-		JWKS   string `json:"jwks_uri"`
 	}
-	if err := read(ctx, b, i.Issuer()+"/.well-known/openid-configuration", &discovery); err != nil {
+	if err := read(ctx, b, at+"/.well-known/openid-configuration", &discovery); err != nil {
 		return err
 	}
 	if discovery.Issuer != i.Issuer() {
@@ -62,7 +66,7 @@ func (i *Instance) checkIssuer(ctx context.Context, b *browser.Browser) error {
 	var keys struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := read(ctx, b, discovery.JWKS, &keys); err != nil {
+	if err := read(ctx, b, at+"/jwks", &keys); err != nil {
 		return err
 	}
 	if len(keys.Keys) == 0 {

@@ -8,6 +8,17 @@
 //	            providers       http://127.0.0.1:N+2/{id} package fakeidp, another site to the browser
 //	no port     what the broker asks the providers        package fakenet: names, TLS, and how they fail
 //
+// With several sites port N is a front door, which hands each request to the
+// first site that lives and says in X-Bongsu-Site which one that was:
+//
+//	port N+10   seoul           http://localhost:N+10     gossip on N+11
+//	port N+20   busan           http://localhost:N+20     gossip on N+21
+//	port N+30   tokyo           http://localhost:N+30     gossip on N+31
+//
+// Each has a broker, keys, an identity and a negative log of its own; they share
+// one store, which stands outside all of them. The simulated providers know which
+// site a request comes from by its name, so that one can be gone for seoul alone.
+//
 // It composes what others built and decides only what dev mode is: loopback
 // alone (package loopback), clients whose secrets everybody knows, redirect
 // URIs that any port may have, people with accounts. None of it is reachable

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/dev/demo"
@@ -15,11 +16,20 @@ import (
 // until the instance is ready: the check of itself is nobody's login.
 type teller struct {
 	log   *switchboard.Log
-	ready atomic.Bool
+	site  string // whose broker reports; empty where there is one
+	ready *atomic.Bool
 }
+
+func newTeller() *teller {
+	return &teller{log: switchboard.NewLog(time.Now), ready: new(atomic.Bool)}
+}
+
+// at is the teller of the broker of one site among several.
+func (t *teller) at(site string) *teller { return &teller{log: t.log, site: site, ready: t.ready} }
 
 func (t *teller) add(e switchboard.Event) {
 	if t.ready.Load() {
+		e.Site = t.site
 		t.log.Add(e)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker"
-	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/dev/demo"
 	"github.com/bongsu/bongsu/broker/dev/loopback"
 	"github.com/bongsu/bongsu/broker/dev/switchboard"
@@ -33,7 +33,8 @@ const stopWithin = time.Second
 type Instance struct {
 	options   Options
 	at        places
-	broker    *broker.Broker
+	dir       string  // what is forgotten with the instance
+	sites     []*Site // in the order in which they are asked; at least one
 	upstreams *fakeidp.Server
 	network   *fakenet.Network
 	board     *switchboard.Board
@@ -42,9 +43,8 @@ type Instance struct {
 
 	listeners [3][]net.Listener // issuer, demo website, switchboard
 	servers   []*http.Server
-	cancel    context.CancelFunc // ends what runs; nil before Start
-	running   sync.WaitGroup
-	failed    chan error // the first server that fails
+	running   sync.WaitGroup // the servers that no site has
+	failed    chan error     // the first server that fails
 
 	cleanups []func() error // last in, first out
 	stopping sync.Once
@@ -64,9 +64,9 @@ func New(ctx context.Context, o Options) (*Instance, error) {
 	}
 	i := &Instance{
 		options: o, failed: make(chan error, 1),
-		teller: &teller{log: switchboard.NewLog(time.Now)},
+		teller: newTeller(),
 	}
-	for _, build := range []func(context.Context) error{i.listen, i.buildUpstreams, i.buildNetwork, i.buildBroker, i.buildDemo} {
+	for _, build := range []func(context.Context) error{i.listen, i.listenSites, i.buildUpstreams, i.buildNetwork, i.buildSites, i.seed, i.buildDemo} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, i.Stop())
 		}
@@ -84,8 +84,21 @@ func (i *Instance) Demo() string { return i.at.demo }
 // the same port of 127.0.0.1.
 func (i *Instance) Switchboard() string { return i.at.switchboard }
 
-// Broker returns the broker inside.
-func (i *Instance) Broker() *broker.Broker { return i.broker }
+// Broker returns the broker inside; of several the first site's.
+func (i *Instance) Broker() *broker.Broker { return i.sites[0].broker }
+
+// Sites returns the sites in the order in which the issuer's address asks them.
+// Without [Options.Sites] there is one, called "dev".
+func (i *Instance) Sites() []*Site { return slices.Clone(i.sites) }
+
+// Site returns the site called name; nil: there is none.
+func (i *Instance) Site(name string) *Site {
+	n := slices.IndexFunc(i.sites, func(s *Site) bool { return s.name == name })
+	if n < 0 {
+		return nil
+	}
+	return i.sites[n]
+}
 
 // Upstreams returns the simulated providers.
 func (i *Instance) Upstreams() *fakeidp.Server { return i.upstreams }
@@ -101,16 +114,9 @@ func (i *Instance) listen(ctx context.Context) error {
 		if i.options.Port != 0 {
 			wanted = i.options.Port + n
 		}
-		listeners, port, err := loopback.Listen(ctx, wanted)
-		if errors.Is(err, loopback.ErrInUse) {
-			return fmt.Errorf("port %d is taken by another program; choose three others with --port (N, N+1 and N+2 are used): %w", wanted, err)
-		}
-		if err != nil {
+		var err error
+		if i.listeners[n], ports[n], err = i.take(ctx, wanted); err != nil {
 			return err
-		}
-		i.listeners[n], ports[n] = listeners, port
-		for _, l := range listeners {
-			i.onStop(func() error { return closed(l.Close()) })
 		}
 	}
 	issuer, err := i.options.issuer(ports[0])
@@ -123,6 +129,21 @@ func (i *Instance) listen(ctx context.Context) error {
 		upstreams:   "http://127.0.0.1:" + strconv.Itoa(ports[2]),
 	}
 	return nil
+}
+
+// take takes one port, or any free one for 0, until the instance stops.
+func (i *Instance) take(ctx context.Context, wanted int) ([]net.Listener, int, error) {
+	listeners, port, err := loopback.Listen(ctx, wanted)
+	if errors.Is(err, loopback.ErrInUse) {
+		return nil, 0, fmt.Errorf("port %d is taken by another program; choose others with --port (%s are used): %w", wanted, i.options.ports(), err)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, l := range listeners {
+		i.onStop(func() error { return closed(l.Close()) })
+	}
+	return listeners, port, nil
 }
 
 func (i *Instance) buildUpstreams(context.Context) error {
@@ -139,38 +160,38 @@ func (i *Instance) buildUpstreams(context.Context) error {
 		upstream, _ := i.upstreams.Upstream(name)
 		switches = append(switches, switchboard.Provider{ID: name, Upstream: upstream})
 	}
+	sites := make([]switchboard.Site, len(i.sites))
+	for n, site := range i.sites {
+		sites[n] = site
+	}
 	i.board, err = switchboard.New(switchboard.Options{
 		URL: i.at.switchboard, Issuer: i.at.issuer.String(), Demo: i.at.demo,
-		Providers: switches, Upstreams: i.upstreams, Events: i.teller.log, Logger: i.options.Logger,
+		Providers: switches, Sites: sites, Upstreams: i.upstreams, Events: i.teller.log, Logger: i.options.Logger,
 	})
 	return err
 }
 
-// buildBroker builds the broker on a database of its own in a directory that
-// goes when the instance stops.
-func (i *Instance) buildBroker(ctx context.Context) error {
+// settings are those of the one broker, or what those of several sites have in
+// common. The database lies in a directory that goes when the instance stops.
+func (i *Instance) settings() (*config.Config, error) {
 	dir, err := os.MkdirTemp("", "bongsu-dev-")
 	if err != nil {
-		return fmt.Errorf("make a place for the database: %w", err)
+		return nil, fmt.Errorf("make a place for the database: %w", err)
 	}
+	i.dir = dir
 	i.onStop(func() error { return os.RemoveAll(dir) })
 	cfg, err := settings(i.at, dir, i.upstreams)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if i.options.Configure != nil {
 		i.options.Configure(cfg)
 	}
-	i.broker, err = broker.New(ctx, cfg, broker.Options{
-		Logger: i.options.Logger, Dev: true,
-		Clients: []client.Option{client.InsecureLoopback(), client.InsecureRedirects(client.LoopbackHTTP)},
-		OnEvent: i.teller.audit, OnStep: i.teller.step, Fetch: i.network.From(siteName).Fetch,
-	})
-	if err != nil {
-		return err
-	}
-	i.onStop(i.broker.Close)
-	return seed(ctx, i.broker.Accounts(), i.upstreams, time.Now().UTC())
+	return cfg, nil
+}
+
+func (i *Instance) seed(ctx context.Context) error {
+	return seed(ctx, i.Broker().Accounts(), i.upstreams, time.Now().UTC())
 }
 
 func (i *Instance) buildDemo(context.Context) error {
@@ -190,10 +211,12 @@ func (i *Instance) buildDemo(context.Context) error {
 // The error says what kept it from that; the instance must still be stopped.
 func (i *Instance) Start(ctx context.Context) error {
 	began := time.Now()
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	i.cancel = cancel
-	i.running.Go(func() { i.broker.Background(run) })
-	i.serve(broker.Server(loopback.Guard(i.broker.Handler())), i.listeners[0])
+	for _, site := range i.sites {
+		site.start(ctx, i.failed)
+	}
+	if len(i.sites) > 1 {
+		i.serve(patient(loopback.Guard(&frontDoor{sites: i.sites})), i.listeners[0])
+	}
 	i.serve(patient(loopback.Guard(i.demo)), i.listeners[1])
 	i.serve(patient(loopback.Guard(i.board)), i.listeners[2])
 	if err := i.check(ctx); err != nil {
@@ -206,11 +229,17 @@ func (i *Instance) Start(ctx context.Context) error {
 
 func (i *Instance) serve(server *http.Server, listeners []net.Listener) {
 	i.servers = append(i.servers, server)
+	serve(server, listeners, &i.running, i.failed)
+}
+
+// serve serves listeners beside running until the server is shut down; failed
+// takes the first error.
+func serve(server *http.Server, listeners []net.Listener, running *sync.WaitGroup, failed chan<- error) {
 	for _, l := range listeners {
-		i.running.Go(func() {
+		running.Go(func() {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				select {
-				case i.failed <- fmt.Errorf("serve %s: %w", l.Addr(), err):
+				case failed <- fmt.Errorf("serve %s: %w", l.Addr(), err):
 				default:
 				}
 			}
@@ -237,10 +266,7 @@ func (i *Instance) Stop() error {
 		if i.upstreams != nil {
 			i.upstreams.Close() // or what a dark provider holds would be waited for
 		}
-		i.shutdown()
-		if i.cancel != nil {
-			i.cancel()
-		}
+		i.end()
 		i.running.Wait()
 		for _, cleanup := range slices.Backward(i.cleanups) {
 			i.stopped = errors.Join(i.stopped, cleanup())
@@ -249,20 +275,27 @@ func (i *Instance) Stop() error {
 	return i.stopped
 }
 
-// shutdown ends all servers at once, what is still under way after
-// stopWithin included.
-func (i *Instance) shutdown() {
-	within, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
+// end ends all servers and sites at once.
+func (i *Instance) end() {
 	var ending sync.WaitGroup
 	for _, server := range i.servers {
-		ending.Go(func() {
-			if err := server.Shutdown(within); err != nil {
-				_ = server.Close() // the listeners are closed already, the connections go
-			}
-		})
+		ending.Go(func() { shutdown(server) })
+	}
+	failed := make([]error, len(i.sites))
+	for n, site := range i.sites {
+		ending.Go(func() { failed[n] = site.Stop() })
 	}
 	ending.Wait()
+	i.stopped = errors.Join(failed...)
+}
+
+// shutdown ends a server, what is still under way after stopWithin included.
+func shutdown(server *http.Server) {
+	within, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if err := server.Shutdown(within); err != nil {
+		_ = server.Close() // the listeners are closed already, the connections go
+	}
 }
 
 func (i *Instance) onStop(do func() error) { i.cleanups = append(i.cleanups, do) }

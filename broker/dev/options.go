@@ -20,8 +20,9 @@ var ErrPublicIssuer = errors.New("dev: the issuer is not this machine's own")
 // Options adjusts an instance. The zero value takes free ports, says nothing
 // and keeps nothing.
 type Options struct {
-	Port   int          // the issuer's; the two behind it are taken as well. 0 picks three free ones
+	Port   int          // the issuer's; the two behind it are taken as well, and more for several sites. 0 picks free ones
 	Issuer string       // empty is http://localhost:PORT; anything that is not loopback is refused
+	Sites  int          // 0 and 1: one, at the issuer's address; up to [MaxSites]: each at an address of its own behind it
 	Out    io.Writer    // where Run prints its banner; nil discards
 	Logger *slog.Logger // nil discards
 
@@ -35,12 +36,28 @@ type Options struct {
 	Configure func(*config.Config)
 }
 
-// maxPort leaves room for the two ports behind the issuer's.
-const maxPort = 65533
+// LastPort returns the highest issuer's port that leaves room for the others.
+func (o Options) LastPort() int {
+	if o.Sites > 1 {
+		return 65535 - siteStep*o.Sites - gossipStep
+	}
+	return 65535 - 2
+}
+
+// ports says which ports are used.
+func (o Options) ports() string {
+	if o.Sites > 1 {
+		return "N, N+1, N+2, and N+10 and N+11 and so on for the sites"
+	}
+	return "N, N+1 and N+2"
+}
 
 func (o Options) validate() error {
-	if o.Port < 0 || o.Port > maxPort {
-		return fmt.Errorf("dev: port %d is not from 1 to %d: the two ports behind it are used as well", o.Port, maxPort)
+	if o.Sites < 0 || o.Sites > MaxSites {
+		return fmt.Errorf("dev: %d sites are not 1 to %d", o.Sites, MaxSites)
+	}
+	if o.Port < 0 || o.Port > o.LastPort() {
+		return fmt.Errorf("dev: port %d is not from 1 to %d: %s are used", o.Port, o.LastPort(), o.ports())
 	}
 	return nil
 }

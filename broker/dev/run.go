@@ -51,7 +51,7 @@ func (i *Instance) announce(out io.Writer) error {
 	_, err := fmt.Fprintf(out, `Bongsu dev mode: nothing is kept, loopback only, never for production.
 
   issuer       %[1]s    discovery  /.well-known/openid-configuration
-  demo site    %[2]s    <- open this, press "로그인"
+%[8]s  demo site    %[2]s    <- open this, press "로그인"
   switchboard  %[3]s    break a provider, see what happens
   providers    %[4]s    (all simulated)
   people       %[5]s
@@ -62,11 +62,26 @@ Add to your app:
   BONGSU_ISSUER=%[1]s
   BONGSU_CLIENT_ID=%[6]s
   BONGSU_CLIENT_SECRET=%[7]s
-`, i.Issuer(), i.Demo(), i.Switchboard(), strings.Join(i.upstreams.Names(), " "), strings.Join(names, ", "), clientDemo, secretDemo)
+`, i.Issuer(), i.Demo(), i.Switchboard(), strings.Join(i.upstreams.Names(), " "), strings.Join(names, ", "), clientDemo, secretDemo, i.siteLines())
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
+}
+
+// siteLines are the lines about several sites; none for a single one.
+func (i *Instance) siteLines() string {
+	if len(i.sites) == 1 {
+		return ""
+	}
+	var lines strings.Builder
+	label := "sites"
+	for _, site := range i.sites {
+		_, _ = fmt.Fprintf(&lines, "  %-12s %-24s %s\n", label, site.url, site.name) // a builder does not fail
+		label = ""
+	}
+	lines.WriteString("               the issuer's address asks the first that lives; " + siteHeader + " names it\n")
+	return lines.String()
 }
 
 // seconds writes d as people read it.

@@ -1,7 +1,6 @@
 package dev
 
 import (
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -58,12 +57,9 @@ func settings(at places, dir string, upstreams *fakeidp.Server) (*config.Config,
 		Log:       config.Log{Level: "info"},
 	}
 	for _, key := range []**wrap.Key{&cfg.SiteKey, &cfg.ClusterKey} {
-		text, err := wrap.Generate(rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("make a key: %w", err)
-		}
-		if *key, err = wrap.Parse(text); err != nil {
-			return nil, fmt.Errorf("make a key: %w", err)
+		var err error
+		if *key, err = newKey(); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range upstreams.Names() {

@@ -17,16 +17,24 @@ const devPort = 8417
 func newDev() *cobra.Command {
 	var o dev.Options
 	cmd := &cobra.Command{
-		Use:   "dev [--port N] [--issuer URL]",
+		Use:   "dev [--port N] [--sites N] [--issuer URL]",
 		Short: "Run everything on this machine, to try it out",
 		Long: `Run a broker, simulated providers, a demo website and a switchboard for faults in
-one process, in memory and on loopback alone. Nothing is kept. Never for production.`,
+one process, in memory and on loopback alone. Nothing is kept. Never for production.
+
+With --sites the broker has several sites, which tell each other what they see of the
+providers: seoul, busan and tokyo on ports N+10, N+20 and N+30. The issuer's port then
+asks the first of them that lives; the header X-Bongsu-Site names it.`,
 		Example: `  bongsu dev               issuer on 8417, demo website on 8418, switchboard on 8419
-  bongsu dev --port 9000   the same on 9000, 9001 and 9002`,
+  bongsu dev --port 9000   the same on 9000, 9001 and 9002
+  bongsu dev --sites 3     three sites behind 8417, on 8427, 8437 and 8447`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Port < 1 || o.Port > 65533 {
-				return usageError{fmt.Errorf("--port %d must be from 1 to 65533: the two ports behind it are used as well", o.Port), cmd.CommandPath()}
+			if o.Sites < 1 || o.Sites > dev.MaxSites {
+				return usageError{fmt.Errorf("--sites %d must be from 1 to %d", o.Sites, dev.MaxSites), cmd.CommandPath()}
+			}
+			if o.Port < 1 || o.Port > o.LastPort() {
+				return usageError{fmt.Errorf("--port %d must be from 1 to %d: ports behind it are used as well", o.Port, o.LastPort()), cmd.CommandPath()}
 			}
 			o.Out = cmd.OutOrStdout()
 			err := bounded(cmd.Context(), stopWithin, func(ctx context.Context) error { return dev.Run(ctx, o) })
@@ -37,6 +45,7 @@ one process, in memory and on loopback alone. Nothing is kept. Never for product
 		},
 	}
 	cmd.Flags().IntVar(&o.Port, "port", devPort, "the issuer's port `N`; N+1 and N+2 are used as well")
+	cmd.Flags().IntVar(&o.Sites, "sites", 1, "how many sites the broker has, at most 3: `N`")
 	cmd.Flags().StringVar(&o.Issuer, "issuer", "", "the issuer's `URL`, on loopback (default http://localhost:N)")
 	return cmd
 }

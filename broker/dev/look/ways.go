@@ -15,3 +15,19 @@ func Way(lang, id string) string {
 	}
 	return id
 }
+
+// places are what people call the sites of dev mode.
+var places = map[string]map[string]string{
+	"ko": {"seoul": "서울", "busan": "부산", "tokyo": "도쿄"},
+	"en": {"seoul": "Seoul", "busan": "Busan", "tokyo": "Tokyo"},
+	"ja": {"seoul": "ソウル", "busan": "釜山", "tokyo": "東京"},
+}
+
+// Place returns what people of lang call the site with that name; one we have
+// no word for is called by its name.
+func Place(lang, name string) string {
+	if word, ok := places[lang][name]; ok {
+		return word
+	}
+	return name
+}

@@ -81,6 +81,28 @@ func listen(ctx context.Context, network, address string, port int) (net.Listene
 	return l, nil
 }
 
+// Pick returns a port of 127.0.0.1 that nobody has, neither of TCP nor of UDP.
+// Somebody may take it before the caller does.
+func Pick(ctx context.Context) (int, error) {
+	var failed error
+	for range pickTries {
+		l, err := listen(ctx, "tcp4", "127.0.0.1", 0)
+		if err != nil {
+			return 0, err
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		var config net.ListenConfig
+		packets, err := config.ListenPacket(ctx, "udp4", l.Addr().String())
+		if err == nil {
+			err = packets.Close()
+		}
+		if failed = errors.Join(err, l.Close()); failed == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("pick a free port: %w", failed)
+}
+
 // Guard answers 421 to every request whose Host is not localhost, 127.0.0.1 or
 // [::1], with any port, and hands the others to next.
 func Guard(next http.Handler) http.Handler {

@@ -225,7 +225,6 @@ func TestKindsSayWhatEachProviderCan(t *testing.T) {
 func TestWhatIsNotThere(t *testing.T) {
 	b := newBoard(t)
 	for request, want := range map[string]int{
-		"GET /sites":        http.StatusNotFound,
 		"PUT /sites/seoul":  http.StatusNotFound,
 		"GET /missing":      http.StatusNotFound,
 		"POST /faults":      http.StatusMethodNotAllowed,

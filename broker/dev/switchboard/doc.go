@@ -7,6 +7,7 @@
 //	GET    /faults/{provider}  {"provider":"kakao","fault":"dark"}
 //	PUT    /faults/{provider}  takes {"fault":"dark"} or a script, answers as GET
 //	DELETE /faults/{provider}  heals, answers as GET
+//	GET    /sites              {"sites":[{"site":"seoul","url":"http://localhost:8427","state":"ok"}]}, in the order in which they are asked
 //	GET    /events             {"events":[…]}, newest first; ?after=N only later ones, ?lang=ko in words of that language
 //
 // A fault is narrowed by members beside it, which [fakeidp.Scope] explains:

@@ -34,6 +34,7 @@ type Event struct {
 	Number   int64     `json:"number"` // 1 and up, without gaps
 	Time     time.Time `json:"time"`
 	Kind     Kind      `json:"kind"`
+	Site     string    `json:"site,omitempty"` // whose broker tells it, where there are several
 	Provider string    `json:"provider,omitempty"`
 	Client   string    `json:"client,omitempty"`
 	Detail   string    `json:"detail,omitempty"` // from a closed set for each kind

@@ -33,6 +33,7 @@ type view struct {
 	More      []string // further lines for the shell
 	Rows      []row
 	Broken    bool // something can be healed
+	Sites     []siteRow
 	Events    []line
 	Last      int64
 }
@@ -57,6 +58,16 @@ type group struct {
 	Kinds []option
 }
 
+// siteRow is one of several sites.
+type siteRow struct {
+	ID    string // its name, for scripts
+	Name  string // in the language of the page
+	URL   string
+	At    string // to read, without the scheme
+	OK    bool
+	State string // in words
+}
+
 type option struct {
 	Value    string
 	Text     string
@@ -71,6 +82,9 @@ type line struct {
 	Title  string
 	Text   string
 }
+
+// siteOK is the state of a site that serves.
+const siteOK = "ok"
 
 // shownEvents bounds the page; the rest is in GET /events.
 const shownEvents = 50
@@ -93,6 +107,9 @@ func (b *Board) page(w http.ResponseWriter, r *http.Request) {
 		shown := rowOf(p, lang, t)
 		v.Rows = append(v.Rows, shown)
 		v.Broken = v.Broken || shown.Fault != ""
+	}
+	if len(b.options.Sites) > 1 { // a single one stands at the issuer's address
+		v.Sites = siteRows(b.options.Sites, lang, t)
 	}
 	events := b.options.Events.After(0)
 	if len(events) > 0 {
@@ -118,6 +135,20 @@ func (b *Board) curl(body string) string {
 		id = b.options.Providers[0].ID
 	}
 	return "curl -X PUT " + strings.TrimPrefix(b.options.URL, "http://") + "/faults/" + id + " -d '" + body + "'"
+}
+
+func siteRows(sites []Site, lang string, t words) []siteRow {
+	rows := make([]siteRow, len(sites))
+	for i, s := range sites {
+		rows[i] = siteRow{
+			ID: s.Name(), Name: look.Place(lang, s.Name()), URL: s.URL(), At: strings.TrimPrefix(s.URL(), "http://"),
+			OK: s.State() == siteOK, State: t.SiteOK,
+		}
+		if !rows[i].OK {
+			rows[i].State = t.SiteDead
+		}
+	}
+	return rows
 }
 
 func rowOf(p Provider, lang string, t words) row {

@@ -15,6 +15,8 @@ type words struct {
 	Label                                                string // %s is the provider
 	Events, Live, Nothing, Copy, Copied                  string
 
+	Sites, SitesLead, SiteOK, SiteDead string
+
 	More string // what the further lines for the shell do
 
 	groups map[fakeidp.Group]string // of all but the first
@@ -37,6 +39,7 @@ var korean = words{
 	Providers: "로그인 제공자", HealAll: "모두 고치기", NoFault: "고장 없음", Set: "적용", On: "켜짐", Off: "꺼짐", Faulty: "고장",
 	Label:  "%s 고장 종류",
 	Events: "일어난 일", Live: "실시간", Nothing: "아직 아무 일도 없어요", Copy: "복사", Copied: "복사했어요",
+	Sites: "사이트", SitesLead: "발급자 주소는 살아 있는 첫 사이트가 받아요.", SiteOK: "정상", SiteDead: "멈춤",
 	More: "일부에게만, 또는 시간에 따라",
 	groups: map[fakeidp.Group]string{
 		fakeidp.GroupNetwork: "네트워크",
@@ -102,6 +105,7 @@ var english = words{
 	Providers: "Providers", HealAll: "Heal all", NoFault: "No fault", Set: "Set", On: "On", Off: "Off", Faulty: "Faulty",
 	Label:  "Fault of %s",
 	Events: "Events", Live: "Live", Nothing: "Nothing has happened yet", Copy: "Copy", Copied: "Copied",
+	Sites: "Sites", SitesLead: "The first site that lives answers at the issuer’s address.", SiteOK: "OK", SiteDead: "Stopped",
 	More: "For some only, or over time",
 	groups: map[fakeidp.Group]string{
 		fakeidp.GroupNetwork: "Network",
@@ -137,6 +141,7 @@ var japanese = words{
 	Providers: "ログイン先", HealAll: "すべて直す", NoFault: "故障なし", Set: "適用", On: "オン", Off: "オフ", Faulty: "故障",
 	Label:  "%sの故障の種類",
 	Events: "できごと", Live: "ライブ", Nothing: "まだ何も起きていません", Copy: "コピー", Copied: "コピーしました",
+	Sites: "サイト", SitesLead: "発行者のアドレスには、動いている最初のサイトが応えます。", SiteOK: "正常", SiteDead: "停止",
 	More: "一部の人だけ、または時間とともに",
 	groups: map[fakeidp.Group]string{
 		fakeidp.GroupNetwork: "ネットワーク",
