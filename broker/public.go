@@ -15,8 +15,8 @@ func (b *Broker) buildStatus(context.Context) error {
 	}
 	var err error
 	b.status, err = status.New(status.Options{
-		Look: func() status.View { return status.FromBoard(b.board.Snapshot()) },
-		Ways: ways, Paused: b.paused,
+		Look:  func() status.View { return status.FromBoard(b.board.Snapshot()) },
+		Sites: b.siteNames(), Ways: ways, Paused: b.paused,
 		Language: b.config.Languages.Default, Pages: b.pages, Now: b.options.Now,
 	})
 	return err

@@ -111,3 +111,16 @@ func TestUnknownIsNeverFine(t *testing.T) {
 		}
 	}
 }
+
+// Every board puts its own site first; the page is the same everywhere.
+func TestColumnsStandInTheConfiguredOrder(t *testing.T) {
+	names := []string{"seoul", "busan", "tokyo"}
+	v := table("tokyo busan new seoul?", "kakao up down up slow").arranged(names)
+	var got []string
+	for i, site := range v.Sites {
+		got = append(got, fmt.Sprint(site.Name, " ", site.Heard, " ", v.Providers[0].Seen[i]))
+	}
+	if want := "seoul false unknown, busan true up, tokyo true down, new true slow"; strings.Join(got, ", ") != want {
+		t.Errorf("the columns are %v, want %s", got, want)
+	}
+}

@@ -37,6 +37,9 @@ type Way struct {
 type Options struct {
 	// Look returns what the board holds now. It must not block.
 	Look func() View
+	// Sites are the names of the sites in the order of the columns; those it does
+	// not name follow. Nil is the board's order, which begins with this site.
+	Sites []string
 	// Ways are the configured providers, in the order of the rows. Only the
 	// first of each brand is shown: further instances belong to single websites.
 	Ways []Way
@@ -117,7 +120,7 @@ func (s *Status) Look() { s.log.Look(s.view()) }
 // their order, and paused where an operator said so. A provider that the board
 // does not know is unknown.
 func (s *Status) view() View {
-	v := s.o.Look()
+	v := s.o.Look().arranged(s.o.Sites)
 	known := make(map[string]Provider, len(v.Providers))
 	for _, p := range v.Providers {
 		known[p.ID] = p

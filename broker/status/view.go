@@ -82,6 +82,42 @@ func stateOf(s health.State) State {
 	return Unknown
 }
 
+// arranged is the view with its columns in the order of names; columns that are
+// not named keep their order behind those that are. So the page is the same at
+// every site, though each board puts its own site first.
+func (v View) arranged(names []string) View {
+	order := make([]int, len(v.Sites))
+	for i := range order {
+		order[i] = i
+	}
+	place := func(i int) int {
+		if at := slices.Index(names, v.Sites[i].Name); at >= 0 {
+			return at
+		}
+		return len(names)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return place(a) - place(b) })
+	sites := v.Sites
+	v.Sites = make([]Site, len(order))
+	for to, from := range order {
+		v.Sites[to] = sites[from]
+	}
+	rows := v.Providers
+	v.Providers = make([]Provider, len(rows))
+	for i, p := range rows {
+		seen := make([]State, len(order))
+		for to, from := range order {
+			seen[to] = Unknown
+			if from < len(p.Seen) {
+				seen[to] = p.Seen[from]
+			}
+		}
+		p.Seen = seen
+		v.Providers[i] = p
+	}
+	return v
+}
+
 // seen is what site i says of p, if it is heard. What an operator paused is
 // paused everywhere.
 func (v View) seen(p Provider, i int) State {
