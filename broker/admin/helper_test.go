@@ -246,11 +246,19 @@ func (h *house) wantUntouched() {
 }
 
 // wantProblem checks what the broker answered with.
-func wantProblem(t *testing.T, err error, status int, code Code) *Problem {
+func wantProblem(t *testing.T, err error, status int, code Code) {
 	t.Helper()
 	p, ok := errors.AsType[*Problem](err)
 	if !ok || p.Status != status || p.Code != code || p.Title == "" {
 		t.Fatalf("got %+v, want %d %s", err, status, code)
 	}
-	return p
+}
+
+// wantRefusal checks which safety check refused, and what overrides it.
+func wantRefusal(t *testing.T, err error, check, override string) {
+	t.Helper()
+	wantProblem(t, err, http.StatusConflict, CodeRefused)
+	if p, _ := errors.AsType[*Problem](err); p.Check != check || p.Override != override {
+		t.Errorf("problem %+v, want %s, overridden by %q", p, check, override)
+	}
 }

@@ -63,9 +63,7 @@ func TestARetiredProviderStaysRetired(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	_, err := h.client.Order(t.Context(), "kakao", OrderEnable, Order{})
-	if p := wantProblem(t, err, http.StatusConflict, CodeRefused); p.Check != "P03" || p.Override != "--retired" {
-		t.Errorf("problem %+v", p)
-	}
+	wantRefusal(t, err, "P03", "--retired")
 	h.now = h.now.Add(time.Second)
 	if got := h.order("kakao", OrderEnable, Order{Retired: true}); got.Standing != InUse {
 		t.Errorf("got %+v", got)
@@ -78,9 +76,7 @@ func TestTheLastProviderIsNotSwitchedOffByMistake(t *testing.T) {
 	h.order("naver", OrderRetire, Order{})
 	for _, order := range []string{OrderDisable, OrderRetire} {
 		_, err := h.client.Order(t.Context(), "google", order, Order{})
-		if p := wantProblem(t, err, http.StatusConflict, CodeRefused); p.Check != "P02" || p.Override != "--force" {
-			t.Errorf("problem %+v", p)
-		}
+		wantRefusal(t, err, "P02", "--force")
 		if e := h.last(); e.Reason != "refused" {
 			t.Errorf("audited %+v", e)
 		}
@@ -273,9 +269,7 @@ func TestDrillsAreStartedReportedAndStopped(t *testing.T) {
 	}
 	h.healthy["naver"] = false
 	_, err = h.client.StartDrill(t.Context(), asked)
-	if p := wantProblem(t, err, http.StatusConflict, CodeRefused); p.Check != "D03" {
-		t.Errorf("problem %+v", p)
-	}
+	wantRefusal(t, err, "D03", "")
 }
 
 func TestTheLeverForbidsDrills(t *testing.T) {
@@ -287,9 +281,7 @@ func TestTheLeverForbidsDrills(t *testing.T) {
 		t.Errorf("audited %+v", e)
 	}
 	_, err = h.client.StartDrill(t.Context(), asked)
-	if p := wantProblem(t, err, http.StatusConflict, CodeRefused); p.Check != "D01" {
-		t.Errorf("problem %+v", p)
-	}
+	wantRefusal(t, err, "D01", "")
 	h.now = h.now.Add(time.Second)
 	_, err = h.client.PullLever(t.Context(), Lever{})
 	h.must(err)

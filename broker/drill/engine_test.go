@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -337,9 +338,7 @@ func (f *fixed) CountDrill(_ context.Context, _, _ string, counts map[string]int
 	if f.counts == nil {
 		f.counts = map[string]int64{}
 	}
-	for name, n := range counts {
-		f.counts[name] = n
-	}
+	maps.Copy(f.counts, counts)
 	return nil
 }
 

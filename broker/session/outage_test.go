@@ -38,8 +38,11 @@ func TestSessionsLiveOnInADeclaredOutage(t *testing.T) {
 		{"older than the ceiling", kakao, 30*time.Hour - 2*time.Second, 30 * time.Hour, store.Fact{}, false},
 		{"ended", kakao, 0, 2 * time.Hour, store.Fact{Kind: store.SessionEnded, ID: "sid-1"}, false},
 		{"its account disabled", kakao, 0, 2 * time.Hour, store.Fact{Kind: store.AccountDisabled, ID: "acc"}, false},
-		{"its provider's word is worth nothing", kakao, 0, 2 * time.Hour,
-			store.Fact{Kind: store.ProviderSessionsEnded, ID: "kakao", Epoch: 1 << 40}, false},
+		{
+			"its provider's word is worth nothing", kakao, 0, 2 * time.Hour,
+			store.Fact{Kind: store.ProviderSessionsEnded, ID: "kakao", Epoch: 1 << 40},
+			false,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -124,8 +124,10 @@ func (unreachable) transact(context.Context, effort, work) error { return errAwa
 // copyRows makes to hold what from holds.
 func copyRows(t *testing.T, from, to *sql.DB) {
 	t.Helper()
-	tables := []string{"accounts", "links", "grants", "feed", "facts", "secrets", "signing_keys", "site_identities", "spare_identities", "sealing_keys",
-		"outages", "drills", "drill_counts", "pins", "activity"}
+	tables := []string{
+		"accounts", "links", "grants", "feed", "facts", "secrets", "signing_keys", "site_identities", "spare_identities", "sealing_keys",
+		"outages", "drills", "drill_counts", "pins", "activity",
+	}
 	for i := range tables {
 		if _, err := to.ExecContext(t.Context(), "DELETE FROM "+tables[len(tables)-1-i]); err != nil {
 			t.Fatal(err)
