@@ -97,11 +97,9 @@ func TestAB49LinkingWithoutFreshProof(t *testing.T) {
 			t.Errorf("%s answers %d", path, got.Status)
 		}
 	}
-	thief := n.NewBrowser()
-	thief.Open(n.Issuer + "/account")
 	t.Run("somebody else's identity does not help", func(t *testing.T) {
-		page := b.Open(n.Issuer + "/account")
-		page = b.Click("link-q")
+		b.Open(n.Issuer + "/account")
+		page := b.Click("link-q")
 		if page.Status != http.StatusForbidden || page.Has("way-q") {
 			t.Fatalf("%d %s", page.Status, page.Text())
 		}

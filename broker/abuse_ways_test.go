@@ -38,7 +38,7 @@ func TestAB54FallbackToAnIdentityNeverLinked(t *testing.T) {
 			if !page.Has("existing-account") || !page.Has("new-account") {
 				t.Fatalf("at %s: %s", page.URL, page.Text())
 			}
-			page = b.Click("existing-account")
+			b.Click("existing-account")
 			b.Click("way-p")
 			if page = b.Continue("vic"); page.Has("link") || !page.Has("not-existing") {
 				t.Errorf("P is down and proves something: %s", page.Text())

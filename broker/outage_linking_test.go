@@ -113,13 +113,11 @@ func (c *changing) back(t *testing.T) {
 		button string
 		linked bool
 	}{"answering": {c.answering, "link", true}, "parting": {c.parting, "unlink", false}, "proving": {c.proving, "", true}} {
-		page := step.b.Page()
-		if step.button != "" {
-			if page = step.b.Click("onward"); page.Has(step.button) {
-				page = step.b.Click(step.button)
-			}
+		if step.button != "" && step.b.Click("onward").Has(step.button) {
+			step.b.Click(step.button)
 		}
-		if page = step.b.Open(n.Issuer + "/account"); page.Has("sign-in") {
+		page := step.b.Open(n.Issuer + "/account")
+		if page.Has("sign-in") {
 			step.b.Click("sign-in")
 			step.b.Click("way-kakao")
 			page = step.b.Continue(what)
