@@ -11,6 +11,7 @@ import (
 	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/providers"
 )
@@ -267,4 +268,51 @@ func markName(t *testing.T, b *visitor) string {
 	}
 	t.Fatal("the browser has no mark")
 	return ""
+}
+
+// Whoever opens an account while a provider is down may have one already: the
+// page says so, an earlier account is the first answer, and the new account
+// remembers what was down.
+func TestNewAccountDuringAnOutage(t *testing.T) {
+	h := newHouse(t)
+	h.says(down("naver"), down("kakao"))
+	b := h.browser()
+	_, m := b.asked("kakao") // proven all the same: that one is not to blame
+	if len(m.OtherWaysDown) != 1 || m.OtherWaysDown[0].ID != "naver" {
+		t.Errorf("question %+v", m)
+	}
+	c := h.code(b.target(b.post(m.NewAction, stepToken(m.StepToken))))
+	if got := h.records.accounts[c.Account].OpenedDuring; got != "naver" {
+		t.Errorf("opened during %q", got)
+	}
+	h.says()
+	b = h.browser()
+	_, m = b.asked("apple")
+	c = h.code(b.target(b.post(m.NewAction, stepToken(m.StepToken))))
+	if got := h.records.accounts[c.Account].OpenedDuring; got != "" || len(m.OtherWaysDown) > 0 {
+		t.Errorf("opened during %q, question %+v", got, m)
+	}
+}
+
+// What is down or switched off cannot be linked, and says nothing about links.
+func TestLinkingWhatIsDown(t *testing.T) {
+	h, b := vicAndMal(t)
+	h.says(down("naver"))
+	b.atAccount(b.post("/account/link/naver", b.form()), "")
+	h.says()
+	h.handler.Standing = func(way string) Standing {
+		if way == "naver" {
+			return SwitchedOff
+		}
+		return InUse
+	}
+	b.atAccount(b.post("/account/link/naver", b.form()), "")
+	h.records.links[store.IdentityKey{Provider: "naver", Subject: "n"}] = "account-of-kakao"
+	h.handler.Standing = func(way string) Standing {
+		if way == "naver" {
+			return Retired
+		}
+		return InUse
+	}
+	b.post("/account/unlink/kakao", b.form()).wantProblem(web.ProblemLast, http.StatusConflict)
 }
