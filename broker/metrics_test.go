@@ -121,7 +121,7 @@ func TestMetricsAreAsListed(t *testing.T) {
 	}
 	for _, name := range []string{
 		"bongsu_logins_started_total", "bongsu_logins_completed_total", "bongsu_login_duration_seconds", "bongsu_account_match_total",
-		"bongsu_provider_state", "bongsu_provider_weight", "bongsu_site_isolated", "bongsu_build_info", "bongsu_upstream_step_duration_seconds",
+		"bongsu_provider_state", "bongsu_provider_weight", "bongsu_site_isolated", "bongsu_provider_metadata_pending", "bongsu_build_info", "bongsu_upstream_step_duration_seconds",
 	} {
 		if !seen[name] {
 			t.Errorf("a login leaves no trace in %s", name)
