@@ -121,8 +121,12 @@ func (c *checker) gossip() {
 		w.Label = defaultLabel
 	}
 	if host, ok := c.address("gossip.listen", w.Listen); ok && host != "" {
-		if _, err := netip.ParseAddr(host); err != nil {
+		addr, err := netip.ParseAddr(host)
+		if err != nil {
 			c.add("gossip.listen", "gossip.listen %s must begin with an address of this machine, or 0.0.0.0", readable(w.Listen))
+		}
+		if addr == netip.IPv6Unspecified() && w.Advertise == "" {
+			c.add("gossip.listen", "gossip.advertise is required with gossip.listen %s: the others must be told one address", readable(w.Listen))
 		}
 	}
 	c.advertise(w.Advertise)

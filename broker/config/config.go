@@ -67,7 +67,7 @@ type Gossip struct {
 	Advertise string         // host:port that the others reach this node at; empty: the address listened on
 	Label     string         // of this deployment: packets with another one are dropped
 	Seeds     []string       // host:port, or srv:_service._proto.domain; asked again and again
-	Allow     []netip.Prefix // where the others may be; empty: anywhere
+	Allow     []netip.Prefix // where the others may be; empty: loopback and private addresses
 	Keys      [][]byte       // AES-256, the first encrypts, all decrypt; at least one
 }
 
