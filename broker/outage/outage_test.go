@@ -3,6 +3,7 @@ package outage
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,21 @@ import (
 
 // desk is a store of declared outages that can be closed.
 type desk struct {
+	mu      sync.Mutex
 	outages []store.Outage
 	closed  error
 }
 
+// say changes what the store holds, and whether it is closed.
+func (d *desk) say(closed error, outages ...store.Outage) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.outages, d.closed = outages, closed
+}
+
 func (d *desk) Outages(_ context.Context, at time.Time) ([]store.Outage, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var standing []store.Outage
 	for _, o := range d.outages {
 		if o.Until.After(at) {
@@ -45,7 +56,8 @@ func TestWhatIsDeclaredIsKnownWithinASecond(t *testing.T) {
 		}
 		want("kakao", false)
 		until := time.Now().Add(time.Hour)
-		d.outages = []store.Outage{{Provider: "kakao", Until: until}, {Provider: "line", Until: time.Now().Add(-time.Second)}}
+		kakao := store.Outage{Provider: "kakao", Until: until}
+		d.say(nil, kakao, store.Outage{Provider: "line", Until: time.Now().Add(-time.Second)})
 		time.Sleep(poll)
 		synctest.Wait()
 		want("kakao", true)
@@ -55,7 +67,7 @@ func TestWhatIsDeclaredIsKnownWithinASecond(t *testing.T) {
 			t.Errorf("until %s, want %s", got, until)
 		}
 
-		d.closed = errors.New("away") // what was said last stands …
+		d.say(errors.New("away"), kakao) // what was said last stands …
 		time.Sleep(30 * time.Minute)
 		synctest.Wait()
 		want("kakao", true)
@@ -63,11 +75,11 @@ func TestWhatIsDeclaredIsKnownWithinASecond(t *testing.T) {
 		synctest.Wait()
 		want("kakao", false)
 
-		d.closed, d.outages = nil, []store.Outage{{Provider: "kakao", Until: time.Now().Add(time.Hour)}}
+		d.say(nil, store.Outage{Provider: "kakao", Until: time.Now().Add(time.Hour)})
 		time.Sleep(poll)
 		synctest.Wait()
 		want("kakao", true)
-		d.outages = nil
+		d.say(nil)
 		time.Sleep(poll)
 		synctest.Wait()
 		want("kakao", false)
