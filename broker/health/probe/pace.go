@@ -41,7 +41,8 @@ type suspicion struct {
 }
 
 func newPace(levels []providers.Level, lead func() bool, turn func(time.Time) bool, now time.Time) *pace {
-	return &pace{levels: levels, lead: lead, turn: turn, shallow: now.Add(about(time.Second)), deep: now}
+	first := now.Add(about(time.Second)) // nothing deep before: what it needs to know stands in the metadata
+	return &pace{levels: levels, lead: lead, turn: turn, shallow: first, deep: first}
 }
 
 // isDeep reports whether a level costs the provider more than a document. Where
@@ -84,7 +85,7 @@ func (p *pace) allowed() int { return max(1, PerMinute>>p.slower) }
 func (p *pace) dueHealthy(now time.Time) ([]providers.Level, bool, time.Duration) {
 	var levels []providers.Level
 	if !now.Before(p.shallow) {
-		first := p.deep.Before(p.shallow) && p.sent == nil // a process that has just begun asks everything once
+		first := !p.deep.After(p.shallow) && p.sent == nil // a process that has just begun asks everything once
 		p.shallow = now.Add(about(ShallowEvery << p.slower))
 		if p.lead() {
 			levels = p.some(func(l providers.Level) bool { return first || !p.isDeep(l) })

@@ -192,9 +192,12 @@ func TestHealthyProviderIsMetRarely(t *testing.T) {
 	running(t, nil, func(_ *Schedule, u *upstream, b *board) {
 		began := time.Now()
 		time.Sleep(5 * time.Second)
-		for _, l := range every {
+		for i, l := range every {
 			if got := count(u.since(began.Add(-1)), l); got != 1 {
 				t.Errorf("%s was asked %d times at the start, want once", l, got)
+			}
+			if got := u.all()[i].level; got != l { // nothing that the metadata must be known for comes before it
+				t.Errorf("question %d at the start is %s, want %s", i, got, l)
 			}
 		}
 		time.Sleep(5 * time.Minute)
