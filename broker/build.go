@@ -103,7 +103,10 @@ func (b *Broker) readClients(context.Context) error {
 }
 
 func (b *Broker) buildProviders(context.Context) error {
-	how := fetch.Options{Allow: b.config.Outbound.Allow, AllowHTTP: b.config.Outbound.AllowHTTP}
+	how := fetch.Options{
+		Allow: b.config.Outbound.Allow, AllowHTTP: b.config.Outbound.AllowHTTP,
+		UserAgent: "Bongsu (+" + b.config.Issuer.String() + "/)", // whom a provider can ask about us
+	}
 	if b.options.Fetch != nil {
 		b.options.Fetch(&how)
 	}

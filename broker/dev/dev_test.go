@@ -19,7 +19,12 @@ import (
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// A probe that is under way when gossip ends waits for its answer, for two
+		// seconds at most; the library does not.
+		goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
+}
 
 // A person logs in by every simulated provider: four shapes of upstream, one
 // of which answers by a form from another site.

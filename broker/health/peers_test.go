@@ -68,6 +68,25 @@ func TestPeersMoveLittle(t *testing.T) {
 			t.Error("probes hurry for what logins answer")
 		}
 	})
+	t.Run("one site, while nobody logs in here", func(t *testing.T) {
+		n := at(t, &clock{noon}, "seoul", "a", "seoul", "busan", "tokyo")
+		n.probe("kakao", providers.LevelToken, providers.OK)
+		n.pass(10, nil)
+		n.hears(says("busan", 1, Down))
+		n.pass(3, nil)
+		if v := n.Snapshot().Of("kakao"); v.State != Up || v.Weight != 1 {
+			t.Errorf("verdict %+v", v)
+		}
+		if n.hurried["kakao"] == 0 {
+			t.Error("nobody asks whether the other site is right")
+		}
+		n.probe("kakao", providers.LevelToken, providers.OK)
+		asked := n.hurried["kakao"]
+		n.pass(10, nil)
+		if n.hurried["kakao"] != asked {
+			t.Error("probes hurry on after they have answered")
+		}
+	})
 	t.Run("all other sites, while kakao works here", func(t *testing.T) {
 		n := at(t, &clock{noon}, "seoul", "a", "seoul", "busan", "tokyo")
 		n.probe("kakao", providers.LevelToken, providers.OK)

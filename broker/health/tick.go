@@ -87,6 +87,13 @@ func (w *watch) contest(now time.Time, v votes) {
 	w.backed = v.global(Unknown) == Down
 }
 
+// unanswered reports whether another site says "down", and neither a login nor a
+// deep probe of ours has shown the contrary since: it may have met what nobody
+// here has met yet.
+func (w *watch) unanswered(now time.Time) bool {
+	return now.Sub(w.contested) >= contestedAsk && !w.workAt.After(w.contested) && !w.probes.deepAt.After(w.contested)
+}
+
 // isolate finds out whether this site is cut off from more than a provider.
 func (b *Board) isolate(now time.Time, polls []stand) {
 	down, known, cutOff := 0, 0, 0
@@ -143,7 +150,7 @@ func (b *Board) settle(now time.Time, w *watch, s *stand) (Transition, bool) {
 	}
 	state, cause, weight := decide(v)
 	w.said = w.saying(now, b.isolated)
-	w.suspect = w.suspect || v.awaited || s.votes.down > 0 && local.state != Up
+	w.suspect = w.suspect || v.awaited || s.votes.down > 0 && (local.state != Up || w.unanswered(now))
 	before := w.verdict
 	w.verdict = Verdict{
 		Provider: w.info.ID, State: state, Cause: cause, Weight: weight,

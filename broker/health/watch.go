@@ -71,6 +71,9 @@ const (
 	// contestedFresh is how much older than another site's "down" our proof may
 	// be and still stand against it.
 	contestedFresh = 30 * time.Second
+	// contestedAsk is how long logins may answer another site's "down" before
+	// probes are asked to.
+	contestedAsk = 2 * time.Second
 
 	habit      = 600 // seconds
 	oursFresh  = 5 * time.Minute

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/web"
+	"github.com/bongsu/bongsu/providers"
 )
 
 // choose shows the ways to log in right now, best first, with the reason why
@@ -24,6 +25,11 @@ func (h *Handler) choose(v *visit) error {
 // menu is the view of the given ways.
 func (h *Handler) menu(v *visit, ways []choice.Way) web.Menu {
 	unfinished := h.openLeg(v)
+	if unfinished != "" {
+		// The person came back and the provider did not send them: no evidence, as
+		// anybody can press Back, but reason enough to ask it how it is.
+		h.observe(v, "", providers.Observation{Provider: unfinished, Step: providers.StepAuthorize, Outcome: providers.Slow})
+	}
 	view := web.Menu{
 		Frame:        h.frame(v),
 		Notice:       h.notice(v, ways, unfinished),
