@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What takes longer than deploy/test.sh may, for a machine that has the night:
 # every fuzz target for a while, every test under the race detector, every test
-# many times in another order, every benchmark, 64 nodes that gossip, and a
-# soak: a real broker under load on either store, in which no request may fail.
+# many times in another order, every benchmark, 64 nodes that gossip, every outage
+# that ships played whole, and a soak: a real broker under load on either store, in
+# which no request may fail.
 #
 #   bash deploy/nightly.sh
 #   FUZZ_TIME=10m REPEAT=20 SOAK_TIME=5m bash deploy/nightly.sh
@@ -39,6 +40,7 @@ done < <(grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's
 step "race detector" env CGO_ENABLED=1 go test -race -count=1 -timeout 60m ./...
 step "repeated" go test -count="$REPEAT" -shuffle=on -timeout 120m ./...
 step "64 gossip nodes" go test -tags nightly -count=1 -v -timeout 10m -run '^TestSixtyFourNodes$' ./broker/cluster
+step "every outage" go test -tags nightly -count=1 -v -timeout 40m -run '^TestEveryOutage$' ./broker/simulate
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...
 
