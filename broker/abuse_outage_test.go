@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -267,11 +268,7 @@ func strangersWalk(t *testing.T, n *brokertest.Node, hint string, extra url.Valu
 		}
 		return fmt.Sprintf("%d %s %v %s, %d bytes", page.Status, page.URL.Host, page.IDs(""), text, len(page.Body))
 	}
-	page := b.Open(n.AuthorizeURL(brokertest.RP1.Request(set("login_hint", hint), func(v url.Values) {
-		for name, values := range extra {
-			v[name] = values
-		}
-	})))
+	page := b.Open(n.AuthorizeURL(brokertest.RP1.Request(set("login_hint", hint), func(v url.Values) { maps.Copy(v, extra) })))
 	all := seen(page)
 	if page.Has("way-p") {
 		b.Click("way-p")
