@@ -106,6 +106,12 @@ func (n *Node) startUpstreams(s Setup, l net.Listener) {
 	if n.Upstreams, err = fakeidp.New(o); err != nil {
 		n.t.Fatal(err)
 	}
+	for _, name := range n.Upstreams.Names() {
+		// Making a key takes longer than a busy machine's broker waits for an answer.
+		if upstream := n.Upstream(name); upstream.URL(fakeidp.JWKS) != "" {
+			upstream.PublishedKeys()
+		}
+	}
 	if s.Prepare != nil {
 		s.Prepare(n.Upstreams)
 	}
