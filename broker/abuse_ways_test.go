@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/dev/browser"
@@ -99,6 +100,49 @@ func TestAB57ChoosingTheWeakWayByParameter(t *testing.T) {
 			if page := other.Open(answer); page.Status != http.StatusBadRequest {
 				t.Errorf("answered %d at %s", page.Status, page.URL)
 			}
+		}
+	})
+	t.Run("the callback of an older login of this browser", func(t *testing.T) {
+		mine := n.NewBrowser()
+		wide, tight := brokertest.RP1.Request(), narrow.Request()
+		mine.Open(n.AuthorizeURL(wide))
+		mine.Click("way-q")
+		answer := cameFrom(t, mine, *mine.Page().URL, "vic")
+		offersP(t, mine.Open(n.AuthorizeURL(tight)))
+		if got := n.Answered(mine.Open(answer), wide); got.Code == "" {
+			t.Errorf("the older login gets %q", got.Error)
+		}
+		quiet := narrow.Request(set("prompt", "none"))
+		if got := n.Answered(mine.Open(n.AuthorizeURL(quiet)), quiet); got.Error != "login_required" {
+			t.Errorf("with what it ended in the website gets %q", got.Error)
+		}
+	})
+	t.Run("the state of this login at Q's callback", func(t *testing.T) {
+		mine := n.NewBrowser()
+		mine.Open(n.AuthorizeURL(narrow.Request()))
+		state := mine.Click("way-p").URL.Query().Get("state")
+		asked := n.Upstream("q").Count(fakeidp.Token)
+		if page := mine.Open(callback(n, "q", url.Values{"code": {"code"}, "state": {state}})); page.Status != http.StatusBadRequest {
+			t.Errorf("answered %d at %s", page.Status, page.URL)
+		}
+		if n.Upstream("q").Count(fakeidp.Token) != asked {
+			t.Error("q was asked")
+		}
+	})
+	t.Run("an edited form", func(t *testing.T) {
+		mine, r := n.NewBrowser(), narrow.Request()
+		mine.Open(n.AuthorizeURL(r))
+		mine.Click("way-p")
+		if page := mine.Continue("edited"); !page.Has("new-account") {
+			t.Fatalf("at %s: %s", page.URL, page.Text())
+		}
+		edited := url.Values{"way": {"q"}, "provider": {"q"}, "idp_hint": {"q"}, "client_id": {"RP-1"}}
+		if got := n.Answered(mine.Submit("new-account", edited), r); got.Code == "" {
+			t.Errorf("the form gets %q", got.Error)
+		}
+		ended := n.Events(audit.LoginCompleted)
+		if last := ended[len(ended)-1]; last.Provider != "p" || last.Client != narrow.ID {
+			t.Errorf("the login ended by %s for %s", last.Provider, last.Client)
 		}
 	})
 	t.Run("an identity linked on the way", func(t *testing.T) {
