@@ -26,7 +26,7 @@ var (
 
 // Records is what the directory needs of the store.
 type Records interface {
-	AccountByIdentity(ctx context.Context, key store.IdentityKey) (store.Account, error)
+	AccountByIdentity(ctx context.Context, key store.IdentityKey, minEpoch int64) (store.Account, error)
 	Account(ctx context.Context, id string, minEpoch int64) (store.Account, error)
 	OpenAccount(ctx context.Context, a store.Account, key store.IdentityKey) error
 	FillProfile(ctx context.Context, a store.Account) error
@@ -86,15 +86,12 @@ func New(o Options) (*Directory, error) {
 // it. [ErrDisabled]: its account is disabled. Any other error means that it
 // could not be looked up, which must never end in a new account.
 func (d *Directory) Resolve(ctx context.Context, identity providers.Identity) (store.Account, error) {
-	found, err := d.records.AccountByIdentity(ctx, keyOf(identity))
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Account{}, ErrUnknown
+	found, err := d.owner(ctx, identity, 0)
+	if newest := d.negatives.MinEpoch(found.ID); err == nil && found.Epoch < newest {
+		found, err = d.caughtUp(ctx, identity, newest)
 	}
 	if err != nil {
-		return store.Account{}, fmt.Errorf("look up identity: %w", err)
-	}
-	if newest := d.negatives.MinEpoch(found.ID); found.Epoch < newest {
-		return d.caughtUp(ctx, found.ID, newest)
+		return store.Account{}, err
 	}
 	if err := d.usable(found); err != nil {
 		return found, err
@@ -102,16 +99,29 @@ func (d *Directory) Resolve(ctx context.Context, identity providers.Identity) (s
 	return d.filled(ctx, found, identity), nil
 }
 
-// caughtUp reads an account again of which a replica knew less than this node:
-// a session of the epoch it told would be void at once.
-func (d *Directory) caughtUp(ctx context.Context, accountID string, epoch int64) (store.Account, error) {
-	found, err := d.records.Account(ctx, accountID, epoch)
-	if err != nil {
-		// Not found is no answer either: the fact that raised the epoch may
-		// not have reached the store yet.
-		return store.Account{}, fmt.Errorf("read account again: %w", errors.Join(store.ErrUnavailable, err))
+// owner asks whose an identity is, of nobody who knows less of its account than
+// epoch. [ErrUnknown].
+func (d *Directory) owner(ctx context.Context, identity providers.Identity, epoch int64) (store.Account, error) {
+	found, err := d.records.AccountByIdentity(ctx, keyOf(identity), epoch)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Account{}, ErrUnknown
 	}
-	return found, d.usable(found)
+	if err != nil {
+		return store.Account{}, fmt.Errorf("look up identity: %w", err)
+	}
+	return found, nil
+}
+
+// caughtUp asks again whose an identity is, when a replica knew less of its
+// account than this node does: what raised the epoch may have been the end of
+// this very link, and a session of the epoch it told would be void at once.
+func (d *Directory) caughtUp(ctx context.Context, identity providers.Identity, epoch int64) (store.Account, error) {
+	found, err := d.owner(ctx, identity, epoch)
+	if err == nil && found.Epoch < d.negatives.MinEpoch(found.ID) {
+		// The fact that raised the epoch has not reached the store yet.
+		return store.Account{}, fmt.Errorf("read account again: %w", store.ErrUnavailable)
+	}
+	return found, err
 }
 
 // Open makes the account of an identity nobody has, by the person's yes. down

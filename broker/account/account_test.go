@@ -20,7 +20,7 @@ type records struct {
 	mu       sync.Mutex
 	accounts map[string]store.Account
 	links    map[store.IdentityKey]string
-	epochs   map[string]int64 // what a lagging replica tells instead
+	replica  map[store.IdentityKey]store.Account // what a lagging one tells first
 	readOnly bool
 	down     error
 }
@@ -29,18 +29,18 @@ func newRecords() *records {
 	return &records{accounts: map[string]store.Account{}, links: map[store.IdentityKey]string{}}
 }
 
-func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey) (store.Account, error) {
+func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey, minEpoch int64) (store.Account, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down != nil {
 		return store.Account{}, r.down
 	}
+	if told, knows := r.replica[key]; knows && told.Epoch >= minEpoch {
+		return told, nil
+	}
 	found, ok := r.accounts[r.links[key]]
 	if !ok {
 		return store.Account{}, store.ErrNotFound
-	}
-	if epoch, lags := r.epochs[found.ID]; lags {
-		found.Epoch = epoch
 	}
 	return found, nil
 }

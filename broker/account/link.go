@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/providers"
@@ -41,9 +42,10 @@ func (d *Directory) Link(ctx context.Context, a store.Account, identity provider
 	return d.ended(ctx, a, said), nil
 }
 
-// conflict finds out whose the identity is.
+// conflict finds out whose the identity is. That was the writer's word, and no
+// replica's epoch is high enough to speak for it.
 func (d *Directory) conflict(ctx context.Context, a store.Account, key store.IdentityKey) (store.Account, error) {
-	owner, err := d.records.AccountByIdentity(ctx, key)
+	owner, err := d.records.AccountByIdentity(ctx, key, math.MaxInt64)
 	switch {
 	case errors.Is(err, store.ErrNotFound): // unlinked in between: nothing is known for long
 		return store.Account{}, fmt.Errorf("link identity: %w", store.ErrUnavailable)

@@ -122,9 +122,34 @@ func TestAReplicaThatLagsBehindIsAskedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.epochs = map[string]int64{vic.ID: vic.Epoch}
+	r.replica = map[store.IdentityKey]store.Account{{Provider: "naver", Subject: naver.Subject}: vic}
 	found, err := newDirectory(t, r, facts{epoch: now.Epoch}).Resolve(t.Context(), naver)
 	if err != nil || found.Epoch != now.Epoch {
 		t.Errorf("Resolve: epoch %d, %v", found.Epoch, err)
+	}
+}
+
+// What was unlinked does not come in by a replica that still has the link, once
+// it is known here that the account's sessions have ended.
+func TestAReplicaThatStillHasTheLinkIsNotBelieved(t *testing.T) {
+	r, _, d, vic, _ := twoPeople(t)
+	now, err := d.Link(t.Context(), vic, naver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := store.IdentityKey{Provider: "kakao", Subject: "1001"}
+	r.replica = map[store.IdentityKey]store.Account{gone: now}
+	left, err := d.Unlink(t.Context(), now, gone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	knowing := newDirectory(t, r, facts{epoch: left.Epoch})
+	identity := providers.Identity{Provider: gone.Provider, Subject: gone.Subject}
+	if found, err := knowing.Resolve(t.Context(), identity); !errors.Is(err, account.ErrUnknown) {
+		t.Errorf("Resolve by what was unlinked: account %q of epoch %d, %v", found.ID, found.Epoch, err)
+	}
+	ahead := newDirectory(t, r, facts{epoch: left.Epoch + 1}) // a fact that the store has not heard of
+	if _, err := ahead.Resolve(t.Context(), naver); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Resolve before the store has the fact: %v", err)
 	}
 }

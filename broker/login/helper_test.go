@@ -60,7 +60,7 @@ type records struct {
 	asked    int
 }
 
-func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey) (store.Account, error) {
+func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey, _ int64) (store.Account, error) {
 	r.asked++
 	if r.down != nil {
 		return store.Account{}, r.down

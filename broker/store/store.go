@@ -85,10 +85,11 @@ type Link struct {
 
 // Accounts finds, opens and changes accounts.
 type Accounts interface {
-	// AccountByIdentity returns the account that key is linked to. That it is
-	// disabled is the writer's word too. ErrNotFound: the writer knows no such
-	// link.
-	AccountByIdentity(ctx context.Context, key IdentityKey) (Account, error)
+	// AccountByIdentity returns the account that key is linked to. A replica is
+	// not believed if the account's epoch there lies below minEpoch, for the link
+	// may have gone since, nor one that says disabled; the writer is, whatever
+	// the epoch. ErrNotFound: the writer knows no such link.
+	AccountByIdentity(ctx context.Context, key IdentityKey, minEpoch int64) (Account, error)
 
 	// Account returns the account with id whose epoch is at least minEpoch; a
 	// replica that lags behind minEpoch is not believed, nor is one that says

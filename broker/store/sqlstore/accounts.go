@@ -51,22 +51,22 @@ func (r *accountRow) account() store.Account {
 }
 
 // AccountByIdentity implements [store.Accounts].
-func (s *Store) AccountByIdentity(ctx context.Context, key store.IdentityKey) (store.Account, error) {
+func (s *Store) AccountByIdentity(ctx context.Context, key store.IdentityKey, minEpoch int64) (store.Account, error) {
 	var c check
 	c.key(key)
-	return s.oneAccount(ctx, "account by identity", c, selectAccountByIdentity, key.Provider, key.Subject)
+	return s.oneAccount(ctx, "account by identity", c, minEpoch, selectAccountByIdentity, key.Provider, key.Subject)
 }
 
 // Account implements [store.Accounts].
 func (s *Store) Account(ctx context.Context, id string, minEpoch int64) (store.Account, error) {
 	var c check
 	c.filled("account id", id, store.MaxID)
-	return s.oneAccount(ctx, "account", c, selectAccount, id, minEpoch)
+	return s.oneAccount(ctx, "account", c, minEpoch, selectAccount, id, minEpoch)
 }
 
-// oneAccount reads an account. A replica that knows none, or says that it is
-// disabled, is not believed.
-func (s *Store) oneAccount(ctx context.Context, verb string, c check, q query, args ...any) (store.Account, error) {
+// oneAccount reads an account. A replica that knows none, or one of an earlier
+// epoch, or says that it is disabled, is not believed.
+func (s *Store) oneAccount(ctx context.Context, verb string, c check, minEpoch int64, q query, args ...any) (store.Account, error) {
 	if c.err != nil {
 		return store.Account{}, fact(verb, c.err)
 	}
@@ -75,7 +75,7 @@ func (s *Store) oneAccount(ctx context.Context, verb string, c check, q query, a
 		return found(s.ask(ctx, func(ctx context.Context, on session) error {
 			r = accountRow{}
 			return on.row(ctx, q, args, r.columns()...)
-		}, func() bool { return !r.Disabled }))
+		}, func() bool { return !r.Disabled && r.Epoch >= minEpoch }))
 	})
 	if err != nil {
 		return store.Account{}, err

@@ -95,7 +95,7 @@ func BenchmarkAccountByIdentity(b *testing.B) {
 			for _, n := range []int{1, 8, 32} {
 				b.Run(strconv.Itoa(n), func(b *testing.B) {
 					workers(b, n, func(ctx context.Context, i int64) error {
-						_, err := s.AccountByIdentity(ctx, person(i*7919%people))
+						_, err := s.AccountByIdentity(ctx, person(i*7919%people), 0)
 						return err
 					})
 				})

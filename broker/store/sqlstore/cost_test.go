@@ -72,7 +72,7 @@ func TestCost(t *testing.T) {
 				want sqltrace.Counts
 			}{
 				{"finding a known person is one read", func(ctx context.Context) error {
-					_, err := s.AccountByIdentity(ctx, key)
+					_, err := s.AccountByIdentity(ctx, key, 0)
 					return err
 				}, sqltrace.Counts{Reads: 1}},
 				{"claiming a code is one write and one commit", func(ctx context.Context) error {

@@ -82,7 +82,7 @@ func TestSchema(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { _ = s.Close() }()
-				if found, err := s.AccountByIdentity(t.Context(), key); err != nil || found.ID != a.ID {
+				if found, err := s.AccountByIdentity(t.Context(), key, 0); err != nil || found.ID != a.ID {
 					t.Errorf("got %+v, %v", found, err)
 				}
 				openAccount(t, s)
@@ -199,7 +199,7 @@ func TestTheProgramBeforeGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			do(t, db, "INSERT INTO links (provider, subject, account_id, created_at) VALUES ('kakao', '1', 'old', 0)")
-			found, err := s.AccountByIdentity(t.Context(), store.IdentityKey{Provider: "kakao", Subject: "1"})
+			found, err := s.AccountByIdentity(t.Context(), store.IdentityKey{Provider: "kakao", Subject: "1"}, 0)
 			if err != nil || found.ID != "old" || found.OpenedDuring != "" {
 				t.Errorf("got %+v, %v", found, err)
 			}

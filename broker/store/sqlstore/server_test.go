@@ -76,7 +76,7 @@ func TestServerThatDies(t *testing.T) {
 	server.Kill()
 	began := time.Now()
 	wantUnavailable(t, claimer(t, s)(t.Context()))
-	_, err := s.AccountByIdentity(t.Context(), key)
+	_, err := s.AccountByIdentity(t.Context(), key, 0)
 	wantUnavailable(t, err)
 	wantUnavailable(t, s.Ping(t.Context()))
 	if took := time.Since(began); took > 2*defaultTimeout {
@@ -86,7 +86,7 @@ func TestServerThatDies(t *testing.T) {
 	wantUnavailable(t, err)
 	server.Restart()
 	eventually(t, 30*time.Second, claimer(t, s))
-	if found, err := s.AccountByIdentity(t.Context(), key); err != nil || found.ID != a.ID {
+	if found, err := s.AccountByIdentity(t.Context(), key, 0); err != nil || found.ID != a.ID {
 		t.Errorf("got %+v, %v", found, err)
 	}
 	replay := newGrant(t)
@@ -109,7 +109,7 @@ func TestConnectionsThatAreCut(t *testing.T) {
 		}
 		do(t, db, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
-		if _, err := s.AccountByIdentity(t.Context(), key); err != nil {
+		if _, err := s.AccountByIdentity(t.Context(), key, 0); err != nil {
 			t.Errorf("a look-up on a cut connection: %v", err)
 		}
 	}
@@ -204,7 +204,7 @@ func TestFrozenServerAlone(t *testing.T) {
 	server.Freeze()
 	for _, call := range []func(ctx context.Context) error{
 		claimer(t, s), s.Ping, claimer(t, s),
-		func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key); return err },
+		func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key, 0); return err },
 	} {
 		began := time.Now()
 		wantUnavailable(t, call(t.Context()))
@@ -223,12 +223,12 @@ func TestFrozenReaderCostsHalfAVerb(t *testing.T) {
 	a, key := openAccount(t, s)
 	reader.Freeze()
 	for range 5 {
-		if found, err := s.AccountByIdentity(t.Context(), key); err != nil || found.ID != a.ID {
+		if found, err := s.AccountByIdentity(t.Context(), key, 0); err != nil || found.ID != a.ID {
 			t.Errorf("got %+v, %v", found, err)
 		}
 	}
 	began := time.Now()
-	if _, err := s.AccountByIdentity(t.Context(), key); err != nil {
+	if _, err := s.AccountByIdentity(t.Context(), key, 0); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > 500*time.Millisecond {
@@ -244,7 +244,7 @@ func TestStartWithoutWriter(t *testing.T) {
 	a, key := openAccount(t, mustOpen(t, Options{Driver: Postgres, Writer: o.Reader}))
 	writer.Kill()
 	s := mustOpen(t, o)
-	if found, err := s.AccountByIdentity(t.Context(), key); err != nil || found.ID != a.ID {
+	if found, err := s.AccountByIdentity(t.Context(), key, 0); err != nil || found.ID != a.ID {
 		t.Errorf("got %+v, %v", found, err)
 	}
 	wantUnavailable(t, claimer(t, s)(t.Context()))

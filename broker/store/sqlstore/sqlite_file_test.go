@@ -17,7 +17,7 @@ func TestClosedDatabaseIsOneFile(t *testing.T) {
 	o := sqliteOptions(t)
 	s := mustOpen(t, o)
 	a, key := openAccount(t, s)
-	if _, err := s.AccountByIdentity(t.Context(), key); err != nil {
+	if _, err := s.AccountByIdentity(t.Context(), key, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -27,7 +27,7 @@ func TestClosedDatabaseIsOneFile(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Errorf("left are %v, %v", files, err)
 	}
-	if found, err := mustOpen(t, o).AccountByIdentity(t.Context(), key); err != nil || found.ID != a.ID {
+	if found, err := mustOpen(t, o).AccountByIdentity(t.Context(), key, 0); err != nil || found.ID != a.ID {
 		t.Errorf("got %+v, %v", found, err)
 	}
 }
@@ -128,7 +128,7 @@ func TestSQLiteThatCannotWrite(t *testing.T) {
 			if len(claimed) == 0 {
 				t.Fatal("every claim succeeded")
 			}
-			if found, err := s.AccountByIdentity(t.Context(), key); err != nil || found.ID != a.ID {
+			if found, err := s.AccountByIdentity(t.Context(), key, 0); err != nil || found.ID != a.ID {
 				t.Errorf("reading fails too: %v", err)
 			}
 			mend()

@@ -16,7 +16,7 @@ func testAccounts(t *testing.T, o Options) {
 		{"an account is found by the identity it was opened with", func(t *testing.T) {
 			key := newKey(t)
 			a := open(t, s, key)
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), a)
 			wantSame(t, must[store.Account](t)(s.Account(t.Context(), a.ID, 0)), a)
 		}},
 		{"an empty profile stays empty", func(t *testing.T) {
@@ -25,18 +25,18 @@ func testAccounts(t *testing.T, o Options) {
 			if err := s.OpenAccount(t.Context(), a, key); err != nil {
 				t.Fatal(err)
 			}
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), a)
 		}},
 		{"an empty profile is filled, once", func(t *testing.T) { testFillProfile(t, s) }},
 		{"an unknown identity is not found", func(t *testing.T) {
-			_, err := s.AccountByIdentity(t.Context(), newKey(t))
+			_, err := s.AccountByIdentity(t.Context(), newKey(t), 0)
 			wantIs(t, err, store.ErrNotFound)
 		}},
 		{"the same subject at another provider is somebody else", func(t *testing.T) {
 			key := newKey(t)
 			open(t, s, key)
 			key.Provider = "naver"
-			_, err := s.AccountByIdentity(t.Context(), key)
+			_, err := s.AccountByIdentity(t.Context(), key, 0)
 			wantIs(t, err, store.ErrNotFound)
 		}},
 		{"an unknown account is not found", func(t *testing.T) {
@@ -49,12 +49,12 @@ func testAccounts(t *testing.T, o Options) {
 			wantIs(t, s.OpenAccount(t.Context(), second, key), store.ErrConflict)
 			_, err := s.Account(t.Context(), second.ID, 0)
 			wantIs(t, err, store.ErrNotFound)
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), first)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), first)
 		}},
 		{"an account is not opened twice, and the second identity stays free", func(t *testing.T) {
 			a, key := open(t, s, newKey(t)), newKey(t)
 			wantIs(t, s.OpenAccount(t.Context(), a, key), store.ErrConflict)
-			_, err := s.AccountByIdentity(t.Context(), key)
+			_, err := s.AccountByIdentity(t.Context(), key, 0)
 			wantIs(t, err, store.ErrNotFound)
 		}},
 		{"a second way leads to the same account", func(t *testing.T) { testSecondWay(t, s) }},
@@ -69,7 +69,7 @@ func testAccounts(t *testing.T, o Options) {
 		{"nothing is linked to an account that does not exist", func(t *testing.T) {
 			l := store.Link{IdentityKey: newKey(t), AccountID: newID(t), CreatedAt: noon}
 			wantIs(t, s.LinkIdentity(t.Context(), l), store.ErrNotFound)
-			_, err := s.AccountByIdentity(t.Context(), l.IdentityKey)
+			_, err := s.AccountByIdentity(t.Context(), l.IdentityKey, 0)
 			wantIs(t, err, store.ErrNotFound)
 		}},
 		{"an unknown account has no links", func(t *testing.T) {
@@ -95,7 +95,7 @@ func testSecondWay(t *testing.T, s Store) {
 		if err := s.LinkIdentity(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
-		wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), l.IdentityKey)), a)
+		wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), l.IdentityKey, 0)), a)
 		want = append(want, l)
 	}
 	wantSame(t, must[[]store.Link](t)(s.Links(t.Context(), a.ID)), want)
@@ -187,7 +187,7 @@ func testFillProfile(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	filled.CreatedAt = a.CreatedAt
-	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), filled)
+	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), filled)
 
 	other := filled
 	other.Name, other.Email = "somebody else", "else@example.com"

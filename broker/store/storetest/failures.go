@@ -30,7 +30,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 	free, signing, sealing := newKey(t), newSigningKey(t, "seoul", keys.ES256, 9), newSealingKey(t, 9)
 	next := newIdentity(t, "seoul")
 	return append([]verb{
-		{"AccountByIdentity", func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key); return err }},
+		{"AccountByIdentity", func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key, 0); return err }},
 		{"Account", func(ctx context.Context) error { _, err := s.Account(ctx, a.ID, 0); return err }},
 		{"OpenAccount", func(ctx context.Context) error { return s.OpenAccount(ctx, fresh, free) }},
 		{"LinkIdentity", func(ctx context.Context) error { return s.LinkIdentity(ctx, link) }},
@@ -158,7 +158,7 @@ func testBounds(t *testing.T, o Options) {
 		t.Run(name, func(t *testing.T) {
 			k := newKey(t)
 			change(&k)
-			_, err := s.AccountByIdentity(t.Context(), k)
+			_, err := s.AccountByIdentity(t.Context(), k, 0)
 			wantInvalid(t, err)
 			wantInvalid(t, s.OpenAccount(t.Context(), newAccount(t), k))
 			wantInvalid(t, s.LinkIdentity(t.Context(), store.Link{IdentityKey: k, AccountID: a.ID}))
@@ -193,7 +193,7 @@ func testBounds(t *testing.T, o Options) {
 	testGrantBounds(t, s, a)
 	testOtherBounds(t, s)
 	t.Run("nothing of it is stored", func(t *testing.T) {
-		wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), a)
+		wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), a)
 		wantSame(t, must[[]store.Link](t)(s.Links(t.Context(), a.ID)),
 			[]store.Link{{IdentityKey: key, AccountID: a.ID, CreatedAt: noon}})
 		wantNothingSince(t, s, 0)

@@ -21,7 +21,7 @@ func testLinks(t *testing.T, o Options) {
 			wantSame(t, said, store.Fact{Kind: store.AccountEpoch, ID: a.ID, Epoch: 2, Revision: said.Revision, At: later})
 			wantSame(t, must[[]store.Fact](t)(s.FactsSince(t.Context(), said.Revision-1, 1)), []store.Fact{said})
 			a.Epoch = 2
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), l.IdentityKey)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), l.IdentityKey, 0)), a)
 		}},
 		{"the same link sent twice is one, and ends sessions once", func(t *testing.T, a store.Account, _ store.IdentityKey) {
 			l := store.Link{IdentityKey: newKey(t), AccountID: a.ID, CreatedAt: later}
@@ -36,7 +36,7 @@ func testLinks(t *testing.T, o Options) {
 				wantIs(t, err, store.ErrConflict)
 			}
 			wantNothingSince(t, s, before)
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first, 0)), a)
 		}},
 		{"nothing is linked to an account that does not exist, nor taken from one", func(t *testing.T, _ store.Account, first store.IdentityKey) {
 			before, nobody := lastRevision(t, s), newID(t)
@@ -50,10 +50,10 @@ func testLinks(t *testing.T, o Options) {
 			second := link(t, s, a.ID)
 			said := must[store.Fact](t)(s.UnlinkIdentity(t.Context(), first, a.ID, 0, later))
 			wantSame(t, said, store.Fact{Kind: store.AccountEpoch, ID: a.ID, Epoch: 2, Revision: said.Revision, At: later})
-			_, err := s.AccountByIdentity(t.Context(), first)
+			_, err := s.AccountByIdentity(t.Context(), first, 0)
 			wantIs(t, err, store.ErrNotFound)
 			a.Epoch = 2
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), second.IdentityKey)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), second.IdentityKey, 0)), a)
 			wantSame(t, must[[]store.Link](t)(s.Links(t.Context(), a.ID)), []store.Link{second})
 		}},
 		{"the same unlinking sent twice is one", func(t *testing.T, a store.Account, first store.IdentityKey) {
@@ -69,7 +69,7 @@ func testLinks(t *testing.T, o Options) {
 			_, err := s.UnlinkIdentity(t.Context(), first, a.ID, 0, later)
 			wantIs(t, err, store.ErrLast)
 			wantNothingSince(t, s, before)
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first, 0)), a)
 		}},
 		{"nobody takes another account's link", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			link(t, s, a.ID)
@@ -77,7 +77,7 @@ func testLinks(t *testing.T, o Options) {
 			link(t, s, other.ID)
 			_, err := s.UnlinkIdentity(t.Context(), first, other.ID, 0, later)
 			wantIs(t, err, store.ErrNotFound)
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first)), a)
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), first, 0)), a)
 		}},
 		{"who saw an older epoch links and unlinks nothing", func(t *testing.T, a store.Account, first store.IdentityKey) {
 			second := link(t, s, a.ID)
@@ -131,7 +131,7 @@ func testLinkRace(t *testing.T, s Store) {
 	}
 	want := accounts[won[0]]
 	want.Epoch = 2
-	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), want)
+	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), want)
 	wantNothingSince(t, s, before+1)
 }
 

@@ -108,7 +108,7 @@ func testOpenedDuring(t *testing.T, o Options) {
 	if err := s.OpenAccount(t.Context(), a, key); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), a)
 	a.ID, a.OpenedDuring = newID(t), strings.Repeat("a", store.MaxAttribute+1)
 	wantInvalid(t, s.OpenAccount(t.Context(), a, newKey(t)))
 }

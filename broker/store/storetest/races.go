@@ -67,7 +67,7 @@ func testRaces(t *testing.T, o Options) {
 			if len(won) != 1 {
 				t.Fatalf("%d opened an account", len(won))
 			}
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), accounts[won[0]])
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), accounts[won[0]])
 		}},
 		{"one identity, many accounts: one is linked", func(t *testing.T) {
 			key := newKey(t)
@@ -81,7 +81,7 @@ func testRaces(t *testing.T, o Options) {
 			if len(won) != 1 {
 				t.Fatalf("%d were linked", len(won))
 			}
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), accounts[won[0]])
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), accounts[won[0]])
 		}},
 		{"one identity, many accounts that end their sessions: one is linked", func(t *testing.T) { testLinkRace(t, s) }},
 		{"every link at once unlinked: one stays", func(t *testing.T) { testUnlinkRace(t, s) }},

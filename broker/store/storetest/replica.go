@@ -31,6 +31,7 @@ func testReplica(t *testing.T, o Options) {
 			_, err := r.Store.Account(t.Context(), a.ID, 2)
 			wantUnavailable(t, err)
 		}},
+		{"a replica that still has the link of an earlier epoch is not believed", testReplicaStillLinked},
 		{"a replica that still says disabled is not believed", testReplicaSaysDisabled},
 		{"links are the writer's word", func(t *testing.T, r Replica) {
 			key := newKey(t)
@@ -76,7 +77,7 @@ func testNotYetReplicated(t *testing.T, r Replica) {
 	a := open(t, r.Store, key)
 	g := newGrant(t, newID(t), a.ID)
 	claim(t, r.Store, g)
-	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key, 0)), a)
 	wantSame(t, must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)), a)
 	granted, account, err := r.Store.GrantedAccount(t.Context(), g.ID)
 	if err != nil {
@@ -93,7 +94,7 @@ func testReplicaAlone(t *testing.T, r Replica) {
 	claim(t, r.Store, g)
 	r.CatchUp()
 	r.LoseWriter()
-	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key, 0)), a)
 	wantSame(t, must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)), a)
 	granted, account, err := r.Store.GrantedAccount(t.Context(), g.ID)
 	if err != nil {
@@ -109,11 +110,34 @@ func testReplicaSaysNo(t *testing.T, r Replica) {
 	g := newGrant(t, newID(t), a.ID)
 	claim(t, r.Store, g)
 	r.LoseWriter()
-	_, err := r.Store.AccountByIdentity(t.Context(), key)
+	_, err := r.Store.AccountByIdentity(t.Context(), key, 0)
 	wantUnavailable(t, err)
 	_, err = r.Store.Account(t.Context(), a.ID, 0)
 	wantUnavailable(t, err)
 	_, _, err = r.Store.GrantedAccount(t.Context(), g.ID)
+	wantUnavailable(t, err)
+}
+
+func testReplicaStillLinked(t *testing.T, r Replica) {
+	key, other := newKey(t), newKey(t)
+	a := open(t, r.Store, key)
+	if err := r.Store.LinkIdentity(t.Context(), store.Link{IdentityKey: other, AccountID: a.ID, CreatedAt: noon}); err != nil {
+		t.Fatal(err)
+	}
+	r.CatchUp()
+	must[store.Fact](t)(r.Store.UnlinkIdentity(t.Context(), key, a.ID, 0, noon))
+	if told := must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key, 1)); told.Epoch != 1 {
+		t.Errorf("the replica was not asked, or caught up by itself: epoch %d", told.Epoch)
+	}
+	_, err := r.Store.AccountByIdentity(t.Context(), key, 2)
+	wantIs(t, err, store.ErrNotFound)
+	for _, epoch := range []int64{2, 3} { // the writer is believed whatever the epoch
+		if now := must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), other, epoch)); now.Epoch != 2 {
+			t.Errorf("got epoch %d, want 2", now.Epoch)
+		}
+	}
+	r.LoseWriter()
+	_, err = r.Store.AccountByIdentity(t.Context(), key, 2)
 	wantUnavailable(t, err)
 }
 
@@ -126,7 +150,7 @@ func testReplicaSaysDisabled(t *testing.T, r Replica) {
 	r.CatchUp()
 	must[store.Fact](t)(r.Store.EnableAccount(t.Context(), a.ID, noon))
 	a.Epoch = 2
-	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key)), a)
+	wantSame(t, must[store.Account](t)(r.Store.AccountByIdentity(t.Context(), key, 0)), a)
 	wantSame(t, must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 1)), a)
 	_, account, err := r.Store.GrantedAccount(t.Context(), g.ID)
 	if err != nil {
@@ -134,7 +158,7 @@ func testReplicaSaysDisabled(t *testing.T, r Replica) {
 	}
 	wantSame(t, account, a)
 	r.LoseWriter()
-	_, err = r.Store.AccountByIdentity(t.Context(), key)
+	_, err = r.Store.AccountByIdentity(t.Context(), key, 0)
 	wantUnavailable(t, err)
 	_, err = r.Store.Account(t.Context(), a.ID, 1)
 	wantUnavailable(t, err)

@@ -51,7 +51,7 @@ func testText(t *testing.T, o Options) {
 	for i, tt := range texts {
 		t.Run(tt.name, func(t *testing.T) {
 			key := store.IdentityKey{Provider: "kakao", Subject: tt.text}
-			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key)), stored[i])
+			wantSame(t, must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0)), stored[i])
 			links := must[[]store.Link](t)(s.Links(t.Context(), stored[i].ID))
 			wantSame(t, links, []store.Link{{IdentityKey: key, AccountID: stored[i].ID, CreatedAt: noon}})
 		})
@@ -84,7 +84,7 @@ func testTimes(t *testing.T, o Options) {
 			if err := s.OpenAccount(t.Context(), a, key); err != nil {
 				t.Fatal(err)
 			}
-			got := must[store.Account](t)(s.AccountByIdentity(t.Context(), key))
+			got := must[store.Account](t)(s.AccountByIdentity(t.Context(), key, 0))
 			wantTime(t, got.CreatedAt, tt.want)
 			wantTime(t, got.UpdatedAt, tt.want)
 
