@@ -73,6 +73,16 @@ func TestProbesAgainstLogins(t *testing.T) {
 		failing(n, providers.LevelMetadata, providers.Trust, func() { n.called("kakao", providers.OK, 10) })
 		n.holds("kakao", Degraded, CausePartial)
 	})
+	t.Run("people logged in until the probes began to fail", func(t *testing.T) {
+		n := alone(t)
+		n.pass(60, func(i int) { // one every third second: a window of a minute is read
+			if i%3 == 0 {
+				n.called("kakao", providers.OK, 1)
+			}
+		})
+		failing(n, providers.LevelToken, providers.Down, nil)
+		n.holds("kakao", Down, CauseProvider)
+	})
 	t.Run("metadata fails while the token endpoint answers", func(t *testing.T) {
 		n := alone(t)
 		failing(n, providers.LevelMetadata, providers.Down, func() { n.probe("kakao", providers.LevelToken, providers.OK) })

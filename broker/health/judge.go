@@ -217,7 +217,7 @@ func (r *reading) findIn(t trips, by [devices]share, limit func(dev int) float64
 }
 
 // works tells whether people just now log in by the provider.
-func (r *reading) works() bool {
-	token := r.calls[laneToken]
-	return token.n-token.failed >= callsEnough && token.part() < 0.1
-}
+func (r *reading) works() bool { return r.calls[laneToken].works() }
+
+// works tells whether so many calls of logins went well that the provider works.
+func (s share) works() bool { return s.n-s.failed >= callsEnough && s.part() < 0.1 }

@@ -228,10 +228,22 @@ func (w *watch) probed(now time.Time, r *reading) finding {
 		f.cause = CauseSlow
 	}
 	shallow := level < levelAuthorize && w.probes.deepAt.After(s.failed.first)
-	if shallow || r.works() {
+	if shallow || w.worksSince(s.failed.first, r) {
 		f.state, f.cause = Degraded, CausePartial
 	}
 	return f
+}
+
+// worksSince tells whether people still log in: what this node saw before our
+// probes began to fail, at a moment, says nothing against them. When the other
+// nodes' logins were is not known, so all of theirs count.
+func (w *watch) worksSince(began time.Time, r *reading) bool {
+	if w.workAt.Sub(began) >= time.Second { // all of a second in which people logged in
+		return r.works()
+	}
+	calls, _ := w.windows()
+	all, own := r.calls[laneToken], calls.lane(laneToken)
+	return share{all.n - own.n, all.failed - own.failed}.works()
 }
 
 // alive says whether there is proof, fresh enough, that logins work.
