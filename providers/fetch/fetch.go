@@ -31,6 +31,9 @@ const (
 	idleTimeout      = 60 * time.Second
 	idleConnsPerHost = 128
 	maxHeader        = 64 << 10
+
+	silentTimeout = 5 * time.Second // of a connection of HTTP/2, before it is asked whether it lives
+	pingTimeout   = 3 * time.Second
 )
 
 var loopback = prefixes("127.0.0.0/8", "::1/128")
@@ -132,6 +135,9 @@ func (o Options) transport(allow []netip.Prefix) *http.Transport {
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // answers are small, and a compressed one could expand without bound
 		ForceAttemptHTTP2:      true,
+		// A connection that died silently would be asked again and again, until
+		// TCP gives it up after a quarter of an hour.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: silentTimeout, PingTimeout: pingTimeout},
 	}
 }
 
