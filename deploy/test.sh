@@ -4,6 +4,8 @@
 #   unit      lint, and everything that needs no database and no browser   240 s
 #   store     the store on both databases, the whole broker, abuse cases   300 s
 #   race      the race detector: keys, login, session and their kin        180 s
+#   faults    every fault of a provider, and three real processes in
+#             network namespaces, as root                                  240 s
 #   browser   real Chromium                                                240 s
 #
 # A lane fails when a test does, or when it takes longer than its budget. What
@@ -17,8 +19,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/machine.sh
 . deploy/machine.sh
 
-declare -A budget=([unit]=240 [store]=300 [race]=180 [browser]=240)
-all_lanes=(unit store race browser)
+declare -A budget=([unit]=240 [store]=300 [race]=180 [faults]=240 [browser]=240)
+all_lanes=(unit store race faults browser)
+
+# What has a lane of its own.
+elsewhere='^TestBrowser|^TestFault|^TestNamespaces'
+export elsewhere
 
 # What the race detector watches: much concurrency, no SQL engine, which is slow
 # under it.
@@ -35,16 +41,28 @@ lane_unit() {
 	promtool check rules deploy/alerts/*.rules.yml
 	promtool test rules deploy/alerts/*_test.yml
 	# shellcheck disable=SC2046
-	go test -count=1 -skip '^TestBrowser' $(go list ./... | grep -vE '/broker$|/broker/store(/|$)')
+	go test -count=1 -skip "$elsewhere" $(go list ./... | grep -vE '/broker$|/broker/store(/|$)')
 }
 
 lane_store() {
-	go test -count=1 -skip '^TestBrowser' ./broker ./broker/store/...
+	go test -count=1 -skip "$elsewhere" ./broker ./broker/store/...
 }
 
 lane_race() {
 	# shellcheck disable=SC2086
-	CGO_ENABLED=1 go test -race -count=1 -skip '^TestBrowser' $race_packages_text
+	CGO_ENABLED=1 go test -race -count=1 -skip "$elsewhere" $race_packages_text
+}
+
+lane_faults() {
+	go test -count=1 -run '^TestFault' ./broker
+	# Built as whoever runs this, so that root leaves nothing in their caches.
+	local dir
+	dir=$(mktemp -d)
+	CGO_ENABLED=0 go build -o "$dir/bongsu" ./cmd/bongsu
+	go test -c -o "$dir/netns.test" ./deploy/netns
+	(cd deploy/netns && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="$BONGSU_TEST_POSTGRES" \
+		"$dir/netns.test" -test.run '^TestNamespaces' -test.v -test.timeout 200s)
+	rm -r "$dir"
 }
 
 lane_browser() {
@@ -69,7 +87,7 @@ build() {
 	CGO_ENABLED=1 go test -race -count=1 -run '^$' $race_packages_text >/dev/null
 }
 
-export -f fail lane_unit lane_store lane_race lane_browser browser_packages
+export -f fail as_root lane_unit lane_store lane_race lane_faults lane_browser browser_packages
 
 # run_lane NAME: runs it, for at most twice its budget, and notes how it went.
 summary=()

@@ -62,7 +62,8 @@ type login struct {
 	took    time.Duration
 	sub     string
 	choices []string // ways, in the order in which they were chosen
-	seen    []string // pages of ours, for whoever reads a failure
+	menu    string   // the latest page of ours
+	seen    []string // all of them, for whoever reads a failure
 	err     error
 }
 
@@ -182,6 +183,7 @@ type deadEnd struct{ error }
 
 func (p *person) choose(ctx context.Context, b *browser.Browser, l *login, page *browser.Page) (*browser.Page, error) {
 	ids := page.IDs("way-")
+	l.menu = page.URL.String()
 	l.seen = append(l.seen, fmt.Sprintf("%d %s %v", page.Status, page.URL.Path, ids))
 	next := ""
 	for _, id := range ids {
@@ -211,21 +213,14 @@ func (p *person) goOn(ctx context.Context, b *browser.Browser, page *browser.Pag
 	return b.Click(ctx, "continue")
 }
 
-// back presses Back until the menu of the same login is there again.
+// back returns to the menu of the same login: by Back or, where the pages before
+// do not load either, by the list that a long press on Back shows.
 func (p *person) back(ctx context.Context, b *browser.Browser, l *login) (*browser.Page, error) {
-	if page := b.Page(); page != nil && page.URL.Host == issuerHost {
-		return b.Reload(ctx) // what failed left the menu in sight
+	page, err := b.Back(ctx)
+	if err == nil && page.URL.Host == issuerHost {
+		return page, nil
 	}
-	for range 4 {
-		page, err := b.Back(ctx)
-		if errors.Is(err, browser.ErrNoPage) {
-			break
-		}
-		if err == nil && page.URL.Host == issuerHost {
-			return page, nil
-		}
-	}
-	return nil, deadEnd{fmt.Errorf("Back never led to the menu after %v: %v", l.choices, l.seen)}
+	return b.Open(ctx, l.menu)
 }
 
 // redeem is what the website does with its answer.
