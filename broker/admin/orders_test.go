@@ -44,16 +44,23 @@ func TestAProviderIsSwitchedOffAndOn(t *testing.T) {
 }
 
 // A node that has heard of nothing yet says something new: it is not taken for
-// what was undone before.
+// what was undone before, even by a clock that is ahead.
 func TestADisablingOutlivesALiftingThatThisNodeHasNotHeardOf(t *testing.T) {
-	h := newHouse(t)
-	_, err := h.store.LiftFact(t.Context(), store.ProviderDisabled, "kakao", h.now.Add(-time.Millisecond))
-	h.must(err)
-	h.order("kakao", OrderDisable, Order{})
-	facts, err := h.store.FactsSince(t.Context(), 0, 10)
-	h.must(err)
-	if len(facts) != 1 || facts[0].Lifted {
-		t.Errorf("the store holds %+v", facts)
+	for _, ahead := range []time.Duration{-time.Millisecond, 0, 30 * time.Second} {
+		h := newHouse(t)
+		_, err := h.store.LiftFact(t.Context(), store.ProviderDisabled, "kakao", h.now.Add(ahead))
+		h.must(err)
+		if got := h.order("kakao", OrderDisable, Order{}); got.Standing != Disabled || !got.Recorded {
+			t.Errorf("undone %s ahead: the answer is %+v", ahead, got)
+		}
+		facts, err := h.store.FactsSince(t.Context(), 0, 10)
+		h.must(err)
+		if len(facts) != 1 || facts[0].Lifted {
+			t.Errorf("undone %s ahead: the store holds %+v", ahead, facts)
+		}
+		if !h.facts.Has(store.ProviderDisabled, "kakao") {
+			t.Errorf("undone %s ahead: this node does not obey", ahead)
+		}
 	}
 }
 

@@ -200,22 +200,39 @@ func (h *Handler) done(c *call, p Provider, facts ...store.Fact) (any, error) {
 			return nil, fmt.Errorf("apply %s: %w", f.Kind, err)
 		}
 	}
-	return Done{Provider: p.ID, Standing: h.standing(p.ID), Recorded: h.record(c, facts)}, nil
+	recorded := h.record(c, facts)
+	return Done{Provider: p.ID, Standing: h.standing(p.ID), Recorded: recorded}, nil
 }
 
 func (h *Handler) record(c *call, facts []store.Fact) bool {
 	ctx, cancel := context.WithTimeout(c.ctx, recordWithin)
 	defer cancel()
 	for _, f := range facts {
-		stands, err := h.o.Facts.RecordFact(ctx, f)
-		if err == nil {
-			err = h.o.Negatives.Apply(ctx, stands)
-		}
-		if err != nil {
+		if !h.entered(ctx, f) {
 			return false // the set goes on trying
 		}
 	}
 	return true
+}
+
+// entered reports whether the store has f. It may hold an earlier undoing that
+// this node has not heard of, by a clock that is ahead of this one: then f is
+// said once more, above it, because an operator has just said it.
+func (h *Handler) entered(ctx context.Context, f store.Fact) bool {
+	for range 2 {
+		stands, err := h.o.Facts.RecordFact(ctx, f)
+		if err == nil {
+			err = h.o.Negatives.Apply(ctx, stands)
+		}
+		if err != nil || !stands.Lifted {
+			return err == nil
+		}
+		f = h.say(f.Kind, f.ID)
+		if err := h.o.Negatives.Apply(ctx, f); err != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // lift undoes a fact at the store's writer, and here.
