@@ -127,7 +127,7 @@ func (h *Handler) current(v *visit, s session.Session) error {
 	case err != nil:
 		return err
 	}
-	v.holder, v.session = &found, &s
+	v.holder, v.session, v.off = &found, &s, h.Standing(s.Provider) != InUse
 	return nil
 }
 

@@ -58,6 +58,7 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) error {
 		return h.walk(v)
 	}
 	v.login.proved(&Proof{Identity: identity, At: h.Now().Unix()})
+	h.withdraw(v) // it may have been switched off while it was asked
 	return h.walk(v)
 }
 

@@ -30,6 +30,7 @@ type visit struct {
 	values  url.Values       // of that form
 
 	holder *store.Account // of a bound login: the account of the session it belongs to
+	off    bool           // the provider that gave that session was switched off since
 	owner  *store.Account // the account that an identity set aside could be linked to
 	agreed bool           // the person said yes
 	answer string         // to which question

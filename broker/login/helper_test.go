@@ -185,6 +185,7 @@ type scripted struct {
 	err      error
 	legs     []providers.Leg
 	finished []providers.Leg
+	during   func() // what happens elsewhere while it is asked; nil: nothing
 }
 
 func (s *scripted) Instance() providers.Instance { return s.instance }
@@ -201,6 +202,9 @@ func (s *scripted) Begin(_ context.Context, leg providers.Leg) (string, error) {
 func (s *scripted) Finish(_ context.Context, leg providers.Leg, _ providers.Return) (providers.Identity, error) {
 	leg.Report(providers.Observation{Provider: s.instance.ID, Step: providers.StepCallback, Outcome: providers.OK})
 	s.finished = append(s.finished, leg)
+	if s.during != nil {
+		s.during()
+	}
 	return s.identity, s.err
 }
 

@@ -171,13 +171,14 @@ func (h *Handler) unknownToo(v *visit) {
 
 // ownerProven reports whether somebody has just proven an identity that the
 // account has: in this login, or by beginning the session. What is about to be
-// removed proves nothing.
+// removed proves nothing, nor does a session by a provider that an operator
+// switched off: it goes on, but nobody takes an account over with it.
 func (v *visit) ownerProven(now time.Time) bool {
 	l := v.login
 	if l.Owner.recent(now) {
 		return true
 	}
-	if l.Purpose == PurposeReauth && v.session.Provider == l.Way {
+	if v.off || l.Purpose == PurposeReauth && v.session.Provider == l.Way {
 		return false
 	}
 	return now.Sub(time.Unix(v.session.AuthTime, 0)) <= freshLife

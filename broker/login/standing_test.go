@@ -82,6 +82,42 @@ func TestSwitchedOffWhileALoginIsUnderWay(t *testing.T) {
 	}
 }
 
+// One that is switched off while it is being asked gives no session either.
+func TestSwitchedOffWhileItIsAsked(t *testing.T) {
+	h := newHouse(t)
+	h.know("kakao")
+	h.know("naver")
+	s := h.switches()
+	h.ways["kakao"].during = func() { s["kakao"] = SwitchedOff }
+	b := h.browser()
+	path := b.begun()
+	a := b.back("kakao", b.goneTo(path, "kakao"))
+	if a.err != nil || a.to == nil || a.to.Path != path+"/menu" || len(h.ways["kakao"].finished) != 1 {
+		t.Fatalf("%d %v %v", a.code, a.to, a.err)
+	}
+	if n := b.get(a.to.Path).menu().Notice; n == nil || n.Reason != web.ReasonPaused {
+		t.Errorf("the notice is %+v", n)
+	}
+	if c := h.code(b.back("naver", b.goneTo(path, "naver"))); c.Way != "naver" {
+		t.Errorf("code %+v", c)
+	}
+}
+
+// A session goes on while the provider that gave it is switched off, but no
+// account is changed on its word alone, however fresh it is.
+func TestSwitchedOffProvesNoChange(t *testing.T) {
+	h, b := twoWays(t)
+	path := b.linking("apple")
+	h.switches()["kakao"] = SwitchedOff
+	if menu := b.get(path).menu(); menu.Task != web.TaskOwner {
+		t.Fatalf("the page asks for %q, want for another identity of the account", menu.Task)
+	}
+	b.back("naver", b.goneTo(path, "naver"))
+	if menu := b.get(path).menu(); menu.Task != web.TaskNew {
+		t.Errorf("with naver proven the page asks for %q", menu.Task)
+	}
+}
+
 // A proof that waits for an account is worth nothing once its provider is off.
 func TestSwitchedOffWhileAProofWaits(t *testing.T) {
 	h := newHouse(t)
