@@ -6,6 +6,7 @@
 //	port N+1    demo website    http://localhost:N+1      package demo
 //	port N+2    switchboard     http://localhost:N+2      package switchboard
 //	            providers       http://127.0.0.1:N+2/{id} package fakeidp, another site to the browser
+//	a free port admin listener  http://localhost:…        operators' orders, metrics; see the banner
 //	no port     what the broker asks the providers        package fakenet: names, TLS, and how they fail
 //
 // With several sites port N is a front door, which hands each request to the

@@ -31,10 +31,13 @@ const stopWithin = time.Second
 // serves and returns when a login would succeed, [Instance.Stop] ends and
 // forgets everything.
 type Instance struct {
-	options   Options
-	at        places
-	dir       string  // what is forgotten with the instance
-	sites     []*Site // in the order in which they are asked; at least one
+	options Options
+	at      places
+	dir     string  // what is forgotten with the instance
+	sites   []*Site // in the order in which they are asked; at least one
+
+	credential string // of the operator: its file
+
 	upstreams *fakeidp.Server
 	network   *fakenet.Network
 	board     *switchboard.Board
@@ -66,7 +69,7 @@ func New(ctx context.Context, o Options) (*Instance, error) {
 		options: o, failed: make(chan error, 1),
 		teller: newTeller(),
 	}
-	for _, build := range []func(context.Context) error{i.listen, i.listenSites, i.buildUpstreams, i.buildNetwork, i.buildSites, i.seed, i.buildDemo} {
+	for _, build := range []func(context.Context) error{i.listen, i.listenSites, i.listenAdmin, i.buildUpstreams, i.buildNetwork, i.buildSites, i.seed, i.buildDemo} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, i.Stop())
 		}
@@ -184,6 +187,11 @@ func (i *Instance) settings() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	operator, err := i.buildOperator()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Operators = []config.Operator{operator}
 	if i.options.Configure != nil {
 		i.options.Configure(cfg)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/dev"
 	"github.com/bongsu/bongsu/broker/dev/loopback"
@@ -23,7 +25,7 @@ import (
 
 func TestOnlyLoopbackHosts(t *testing.T) {
 	i := brokertest.Start(t)
-	for _, base := range []string{i.Issuer(), i.Demo(), i.Switchboard()} {
+	for _, base := range []string{i.Issuer(), i.Demo(), i.Switchboard(), i.Sites()[0].Admin()} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -131,12 +133,46 @@ func TestRun(t *testing.T) {
 		t.Errorf("discovery answers %d %s", status, body)
 	}
 
+	operatorsSee(t, banner)
+
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("ended with %v", err)
 	}
 	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind %v, %v", left, err)
+	}
+}
+
+// operatorsSee gives the command that the banner names: with the credential it
+// is answered, without it or for another host it is not.
+func operatorsSee(t *testing.T, banner string) {
+	t.Helper()
+	said := regexp.MustCompile(`bongsu health --admin (http://localhost:\d+) --credential (\S+)\n`).FindStringSubmatch(banner)
+	if said == nil {
+		t.Fatalf("the banner names no command for operators: %q", banner)
+	}
+	at, err := url.Parse(said[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(said[2])
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the credential: %v, %v", info, err)
+	}
+	credential, err := os.ReadFile(said[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator, err := admin.NewClient(at, strings.TrimSpace(string(credential)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := operator.Health(t.Context()); err != nil || seen.Site != "dev" || len(seen.Rows) != 4 {
+		t.Errorf("an operator sees %+v, %v", seen, err)
+	}
+	if status, _ := call(t, http.MethodGet, said[1]+"/admin/health", ""); status != http.StatusUnauthorized {
+		t.Errorf("without a credential the answer is %d", status)
 	}
 }
 

@@ -62,7 +62,9 @@ Add to your app:
   BONGSU_ISSUER=%[1]s
   BONGSU_CLIENT_ID=%[6]s
   BONGSU_CLIENT_SECRET=%[7]s
-`, i.Issuer(), i.Demo(), i.Switchboard(), strings.Join(i.upstreams.Names(), " "), strings.Join(names, ", "), clientDemo, secretDemo, i.siteLines())
+
+See what the broker knows, as its operator:
+%[9]s`, i.Issuer(), i.Demo(), i.Switchboard(), strings.Join(i.upstreams.Names(), " "), strings.Join(names, ", "), clientDemo, secretDemo, i.siteLines(), i.operatorLines())
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
@@ -81,6 +83,15 @@ func (i *Instance) siteLines() string {
 		label = ""
 	}
 	lines.WriteString("               the issuer's address asks the first that lives; " + siteHeader + " names it\n")
+	return lines.String()
+}
+
+// operatorLines are the command of an operator for each site.
+func (i *Instance) operatorLines() string {
+	var lines strings.Builder
+	for _, site := range i.sites {
+		_, _ = fmt.Fprintf(&lines, "  bongsu health --admin %s --credential %s\n", site.admin, i.credential)
+	}
 	return lines.String()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,7 +30,10 @@ type Site struct {
 	config    *config.Config
 	broker    *broker.Broker
 
-	server   *http.Server
+	admin          string // where operators give orders: "http://localhost:52100"
+	adminListeners []net.Listener
+
+	servers  []*http.Server
 	cancel   context.CancelFunc // ends what runs beside requests; nil before it started
 	running  sync.WaitGroup
 	stopping sync.Once
@@ -42,6 +46,9 @@ func (s *Site) Name() string { return s.name }
 
 // URL returns where the site listens itself, "http://localhost:8427".
 func (s *Site) URL() string { return s.url }
+
+// Admin returns where the site's admin listener stands, "http://localhost:52100".
+func (s *Site) Admin() string { return s.admin }
 
 // Broker returns the site's broker.
 func (s *Site) Broker() *broker.Broker { return s.broker }
@@ -59,8 +66,14 @@ func (s *Site) start(ctx context.Context, failed chan<- error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.running.Go(func() { s.broker.Background(run) })
-	s.server = broker.Server(loopback.Guard(s.broker.Handler()))
-	serve(s.server, s.listeners, &s.running, failed)
+	s.serve(s.broker.Handler(), s.listeners, failed)
+	s.serve(s.broker.AdminHandler(), s.adminListeners, failed)
+}
+
+func (s *Site) serve(h http.Handler, listeners []net.Listener, failed chan<- error) {
+	server := broker.Server(loopback.Guard(h))
+	s.servers = append(s.servers, server)
+	serve(server, listeners, &s.running, failed)
 }
 
 // Stop ends the site and leaves the others alone: it takes no connection any
@@ -69,14 +82,14 @@ func (s *Site) start(ctx context.Context, failed chan<- error) {
 func (s *Site) Stop() error {
 	s.stopping.Do(func() {
 		s.dead.Store(true)
-		if s.server != nil {
-			shutdown(s.server)
+		for _, server := range s.servers {
+			shutdown(server)
 		}
 		if s.cancel != nil {
 			s.cancel()
 		}
 		s.running.Wait()
-		for _, l := range s.listeners {
+		for _, l := range slices.Concat(s.listeners, s.adminListeners) {
 			s.stopped = errors.Join(s.stopped, closed(l.Close()))
 		}
 		if s.broker != nil {

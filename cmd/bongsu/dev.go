@@ -21,6 +21,7 @@ func newDev() *cobra.Command {
 		Short: "Run everything on this machine, to try it out",
 		Long: `Run a broker, simulated providers, a demo website and a switchboard for faults in
 one process, in memory and on loopback alone. Nothing is kept. Never for production.
+The last lines it prints before Ready are commands of its operator, to try them out.
 
 With --sites the broker has several sites, which tell each other what they see of the
 providers: seoul, busan and tokyo on ports N+10, N+20 and N+30. The issuer's port then
