@@ -9,6 +9,8 @@ import (
 	"github.com/bongsu/bongsu/providers"
 )
 
+// A quiet site needs no statistics: three failed probes are down, within the
+// probe's interval and 15 s; three good deep ones begin the way back.
 func TestQuietSite(t *testing.T) {
 	n := alone(t)
 	n.probe("kakao", providers.LevelReach, providers.OK)
@@ -44,6 +46,7 @@ func TestQuietSite(t *testing.T) {
 	n.holds("kakao", Degraded, CauseRamp)
 }
 
+// Failures at the same moment are one: three in one second are no outage.
 func TestProbesApart(t *testing.T) {
 	n := alone(t)
 	for range 3 {
@@ -56,6 +59,8 @@ func TestProbesApart(t *testing.T) {
 	}
 }
 
+// Probes of one level say nothing against logins that work, nor does the front
+// door against what lies behind it.
 func TestProbesAgainstLogins(t *testing.T) {
 	failing := func(n *node, level providers.Level, outcome providers.Outcome, each func()) {
 		n.pass(30, func(i int) {
@@ -114,6 +119,7 @@ func TestProbesAgainstLogins(t *testing.T) {
 	})
 }
 
+// A brownout: late answers degrade, answers after people gave up are failures.
 func TestSlow(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -141,6 +147,7 @@ func TestSlow(t *testing.T) {
 	})
 }
 
+// It fails for phones alone: degraded, and only for them.
 func TestPartial(t *testing.T) {
 	n := alone(t)
 	login := func(class device.Class, outcome providers.Outcome) {
@@ -161,6 +168,7 @@ func TestPartial(t *testing.T) {
 	}
 }
 
+// Userinfo gone: the end of logins where it is the proof, a blemish elsewhere.
 func TestProfileGone(t *testing.T) {
 	for _, optional := range []bool{false, true} {
 		n := with(t, &clock{noon}, Options{Site: "seoul", Node: "a", Providers: []ProviderInfo{{ID: "kakao", ProfileOptional: optional}}})
@@ -179,6 +187,8 @@ func TestProfileGone(t *testing.T) {
 	}
 }
 
+// What the person did, what nobody can tell and what a drill staged count for
+// nothing; our own mistakes page the operator and are told to nobody.
 func TestWhatDoesNotCount(t *testing.T) {
 	for _, outcome := range []providers.Outcome{providers.User, providers.Unknown} {
 		t.Run(string(outcome), func(t *testing.T) {
@@ -215,6 +225,8 @@ func TestWhatDoesNotCount(t *testing.T) {
 	})
 }
 
+// A single failed leg hurries probes at once, before any evaluation; rumours do
+// so more rarely.
 func TestHurry(t *testing.T) {
 	n := alone(t)
 	n.called("kakao", providers.Down, 1)

@@ -7,6 +7,9 @@ import (
 	"github.com/bongsu/bongsu/providers"
 )
 
+// Our own network: many fail here, the canaries too. The order stays as it was
+// configured, other sites are not told that anything is down, and when the
+// network is back nobody bears a grudge.
 func TestIsolation(t *testing.T) {
 	c := &clock{noon}
 	sites := []string{"seoul", "busan"}
@@ -34,6 +37,7 @@ func TestIsolation(t *testing.T) {
 	seoul.holds("kakao", Up, CauseNone)
 }
 
+// One provider fails here and works elsewhere, and our network is fine.
 func TestCutOff(t *testing.T) {
 	c := &clock{noon}
 	sites := []string{"seoul", "busan"}
@@ -52,6 +56,8 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// AB-63: one site, properly signed, moves nobody who reaches the provider; most
+// of the sites move the order for the five seconds that our probe may take.
 func TestPeersMoveLittle(t *testing.T) {
 	says := func(site string, seq uint64, s State) rumour {
 		return rumour{site: site, node: "x", incarnation: 1, sequence: seq, states: map[string]State{"kakao": s}}
@@ -142,6 +148,7 @@ func TestPeersMoveLittle(t *testing.T) {
 	})
 }
 
+// Any local success beats any number of sites and nodes that say "down".
 func TestLocalSuccessAgainstTheWorld(t *testing.T) {
 	sites := []string{"seoul"}
 	for i := range 31 {
@@ -164,6 +171,8 @@ func TestLocalSuccessAgainstTheWorld(t *testing.T) {
 	}
 }
 
+// What was proven before another site saw the outage stands for nothing until it
+// is proven again.
 func TestContestedProof(t *testing.T) {
 	n := at(t, &clock{noon}, "seoul", "a", "seoul", "busan")
 	n.probe("kakao", providers.LevelToken, providers.OK)
@@ -184,6 +193,7 @@ func TestContestedProof(t *testing.T) {
 	n.holds("kakao", Up, CauseNone)
 }
 
+// News is everywhere as soon as it is carried: each node evaluates it at once.
 func TestNewsCannotWait(t *testing.T) {
 	n := at(t, &clock{noon}, "seoul", "a", "seoul", "busan")
 	n.hears(rumour{site: "busan", node: "x", incarnation: 1, sequence: 1, states: map[string]State{"kakao": Down}})
@@ -200,6 +210,8 @@ func TestNewsCannotWait(t *testing.T) {
 	}
 }
 
+// A record is published at once when a state changes, every two seconds under
+// suspicion, and otherwise every ten.
 func TestPublishing(t *testing.T) {
 	n := alone(t)
 	busy([]*node{n}, 60, 10)
