@@ -88,25 +88,6 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A quiet site needs no statistics: three failed probes are down, within the
-// probe's interval and 15 s; three good deep ones begin the way back.
-// Failures at the same moment are one: three in one second are no outage.
-// Probes of one level say nothing against logins that work, nor does the front
-// door against what lies behind it.
-// A brownout: late answers degrade, answers after people gave up are failures.
-// It fails for phones alone: degraded, and only for them.
-// Userinfo gone: the end of logins where it is the proof, a blemish elsewhere.
-// What the person did, what nobody can tell and what a drill staged count for
-// nothing; our own mistakes page the operator and are told to nobody.
-// A single failed leg hurries probes at once, before any evaluation; rumours do
-// so more rarely.
-// Our own network: many fail here, the canaries too. The order stays as it was
-// configured, other sites are not told that anything is down, and when the
-// network is back nobody bears a grudge.
-// One provider fails here and works elsewhere, and our network is fine.
-// AB-63: one site, properly signed, moves nobody who reaches the provider; most
-// of the sites move the order for the five seconds that our probe may take.
-// Any local success beats any number of sites and nodes that say "down".
 // Whoever is called may ask back: no callback runs under the board's lock.
 func TestCallbacksMayAskBack(t *testing.T) {
 	c := &clock{noon}
@@ -127,9 +108,9 @@ func TestCallbacksMayAskBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.SetBroadcast(func([]byte) { ask() })
-	for range 30 {
+	for i := range 30 {
 		c.now = c.now.Add(time.Second)
-		b.Observe(Observation{Provider: "kakao", Step: providers.StepToken, Outcome: providers.Down})
+		b.Observe(Observation{Provider: "kakao", Step: providers.StepToken, Outcome: providers.Down, Prefix: numbered(i)})
 		b.Tick()
 	}
 	if asked < 30 || b.Snapshot().Of("kakao").State != Down {
@@ -137,11 +118,6 @@ func TestCallbacksMayAskBack(t *testing.T) {
 	}
 }
 
-// What was proven before another site saw the outage stands for nothing until it
-// is proven again.
-// News is everywhere as soon as it is carried: each node evaluates it at once.
-// A record is published at once when a state changes, every two seconds under
-// suspicion, and otherwise every ten.
 // Explain has every number, and they can be written as JSON.
 func TestExplain(t *testing.T) {
 	n := at(t, &clock{noon}, "seoul", "a", "seoul", "busan")

@@ -27,9 +27,10 @@ type Local struct {
 	Cause    Cause          `json:"cause,omitempty"`
 	Step     providers.Step `json:"step,omitempty"`
 	Devices  []device.Class `json:"devices,omitempty"`
-	Nodes    int            `json:"nodes"`    // of this site, summed
-	Ours     uint64         `json:"ours"`     // failures of our own making since the start: page the operator
-	Suspects bool           `json:"suspects"` // something speaks against the provider
+	Nodes    int            `json:"nodes"`           // of this site, summed
+	Ours     uint64         `json:"ours"`            // failures of our own making since the start: page the operator
+	Muted    uint64         `json:"muted,omitempty"` // failures since the start that did not count: too many came from one neighbourhood
+	Suspects bool           `json:"suspects"`        // something speaks against the provider
 
 	Calls   []Share  `json:"calls"`   // per step of server-to-server calls and refused callbacks
 	Returns []Share  `json:"returns"` // per age: starts that did not come back
@@ -142,7 +143,7 @@ func (w *watch) explain(peers *site) Local {
 	calls, dues := w.windows()
 	l := Local{
 		State: w.found.state, Cause: w.found.cause, Step: w.found.step, Devices: w.found.devices.classes(),
-		Nodes: 1 + peers.nodes, Ours: w.ours.Load(), Suspects: w.suspect,
+		Nodes: 1 + peers.nodes, Ours: w.ours.Load(), Muted: w.voices.muted.Load(), Suspects: w.suspect,
 		P95: calls.p95(), Started: w.demand,
 	}
 	for lane, step := range laneSteps {

@@ -19,7 +19,7 @@ type Observation struct {
 	// a sealed mark of ours. Only such browsers' steps in the browser count.
 	Marked  bool
 	Browser string    // the mark's random id; only when Marked
-	Prefix  string    // prefix of the client's address, /24 or /48, as text
+	Prefix  string    // prefix of the client's address, /24 or /48, as text; of every step that failed
 	Started time.Time // of a callback: when its leg began, authenticated by its state; else zero
 
 	Drill bool // our own drill failed it: nothing is learnt from it

@@ -33,21 +33,29 @@ func (b *Board) observe(o Observation, n uint64, apart bool) {
 		b.cameBack(w, o, n, apart)
 	default:
 		if lane := laneOf(o.Step); lane >= 0 {
-			b.called(w, lane, o, n)
+			b.called(w, lane, o, n, apart)
 		}
 	}
 }
 
 // called counts one of our own calls. What the person did, what was our mistake
-// and what nobody can tell never counts against the provider, nor for it.
-func (b *Board) called(w *watch, lane int, o Observation, n uint64) {
+// and what nobody can tell never counts against the provider, nor for it. What
+// one neighbourhood says beyond its voice hurries probes and no more.
+func (b *Board) called(w *watch, lane int, o Observation, n uint64, apart bool) {
+	theirs := o.Outcome.Theirs()
+	if (theirs || o.Outcome == providers.Ours) && !apart && !w.voices.counts(lane, o.Prefix, b.o.Now().Sub(b.began)) {
+		if theirs {
+			b.hurry(w, false)
+		}
+		return
+	}
 	dev := deviceOf(o.Device)
 	s := w.stripes.pick()
 	switch {
-	case o.Outcome.Theirs(), o.Outcome == providers.OK && o.Took > patience:
+	case theirs, o.Outcome == providers.OK && o.Took > patience:
 		s.cells[callCell(lane, dev)].Add(n)
 		s.cells[callCell(lane, dev)+1].Add(n)
-		if !o.Outcome.Theirs() || o.Outcome == providers.Slow {
+		if !theirs || o.Outcome == providers.Slow {
 			s.cells[cellSlow].Add(n)
 		}
 		b.hurry(w, true)

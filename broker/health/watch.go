@@ -18,6 +18,7 @@ type watch struct {
 
 	stripes stripes
 	funnel  *funnel
+	voices  *voices
 	hurried atomic.Int64 // when Suspect was last called, nanoseconds since the board began
 	steady  atomic.Bool  // many good calls: a single failure is no news
 	ours    atomic.Uint64
@@ -47,7 +48,7 @@ type watch struct {
 }
 
 func newWatch(info ProviderInfo, index int, now time.Time) *watch {
-	w := &watch{info: info, index: index, name: nameOf(info.ID), stripes: newStripes(), funnel: newFunnel()}
+	w := &watch{info: info, index: index, name: nameOf(info.ID), stripes: newStripes(), funnel: newFunnel(), voices: newVoices()}
 	w.calm = -longWindow // who came back soon after a start of ours left before it
 	w.gate.since, w.gate.aged = now, now
 	w.verdict = Verdict{Provider: info.ID, State: Unknown, Weight: 1, Since: now}
@@ -85,6 +86,7 @@ var demandKeep = math.Exp(-1.0 / demandTime)
 // second takes in one finished second. site may be nil.
 func (w *watch) second(now time.Time, s *sample, peers *site, jitter float64) {
 	w.window.push(s)
+	w.voices.heard(&w.window.long)
 	w.accumulate(s)
 	w.learn(s)
 

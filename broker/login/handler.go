@@ -55,11 +55,11 @@ type Observation struct {
 	Device device.Class
 
 	// Marked is set for a step in the browser when that browser has completed a
-	// login by the provider before, and the rest with it: what it meets is
+	// login by the provider before, and Browser with it: what it meets is
 	// evidence, what a stranger's browser meets is not.
 	Marked  bool
 	Browser string    // the browser's random name
-	Prefix  string    // its neighbourhood of addresses
+	Prefix  string    // its neighbourhood of addresses; of a step that went well only when Marked
 	Began   time.Time // of a callback: when the leg began, as the state's signature says
 }
 

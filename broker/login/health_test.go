@@ -167,6 +167,17 @@ func TestMarkedBrowsers(t *testing.T) {
 			t.Errorf("a stranger's %s counts: %+v", o.Step, o)
 		}
 	}
+	h.observed.seen, h.ways["kakao"].beginErr = nil, failing("kakao", providers.Down)
+	stranger.get(stranger.begun() + "/go/kakao")
+	h.ways["kakao"].beginErr = nil
+	for _, o := range h.observed.seen {
+		if o.Marked || o.Prefix != "203.0.113.0/24" {
+			t.Errorf("where a stranger's browser is that meets a failure is not known: %+v", o)
+		}
+	}
+	if len(h.observed.seen) != 1 {
+		t.Errorf("%d steps were told of", len(h.observed.seen))
+	}
 	b := h.browser()
 	b.signedIn("kakao")
 	h.observed.seen = nil

@@ -87,6 +87,9 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 // browser is one whose experience counts.
 func (h *Handler) observe(v *visit, legID string, o providers.Observation) {
 	told := Observation{Observation: o, Client: v.client.ID, Device: device.Of(v.r)}
+	if o.Outcome != providers.OK {
+		told.Prefix = h.Neighbourhood(v.r) // blame is worth little that always comes from one place
+	}
 	if o.Step == providers.StepAuthorize || o.Step == providers.StepCallback {
 		if m := h.marked(v); m.knows(o.Provider) {
 			told.Marked, told.Browser, told.Prefix = true, m.Browser, h.Neighbourhood(v.r)
