@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bongsu/bongsu/broker/health/probe"
+	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/providers"
 )
 
@@ -21,7 +22,8 @@ func (b *Broker) buildProbes(context.Context) error {
 	}
 	schedule, err := probe.New(probe.Options{
 		Providers: b.providers, Levels: levels, Board: b.board,
-		Lead: b.leads, Turn: probe.InTurn(b.config.Site, b.livingSites),
+		Retired: func(provider string) bool { return b.negative.Has(store.ProviderRetired, provider) },
+		Lead:    b.leads, Turn: probe.InTurn(b.config.Site, b.livingSites),
 		Canaries: b.config.Health.Canaries, Fetch: b.outgoing,
 		Now: b.options.Now, Logger: b.logger,
 	})

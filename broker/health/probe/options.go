@@ -60,6 +60,11 @@ type Options struct {
 	// interval of [DeepEvery] that now lies in. Nil is always; see [InTurn].
 	Turn func(provider string, now time.Time) bool
 
+	// Retired reports whether a provider is gone for good: it is asked nothing as
+	// long as that holds. Nil is never. One that is merely switched off is asked:
+	// whoever switches it on again wants to know how it is.
+	Retired func(provider string) bool
+
 	// Canaries are public URLs of others: any answer, whatever it says, proves
 	// that we reach the world. At most 16. None at all leaves the question open.
 	Canaries []string
@@ -75,6 +80,9 @@ func (o *Options) defaults() {
 	}
 	if o.Turn == nil {
 		o.Turn = func(string, time.Time) bool { return true }
+	}
+	if o.Retired == nil {
+		o.Retired = func(string) bool { return false }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -98,13 +98,13 @@ func (s *Schedule) watch(ctx context.Context, w *watch) {
 	p := newPace(w.levels, s.o.Lead, func(now time.Time) bool { return s.o.Turn(w.id, now) }, s.o.Now())
 	suspected := false
 	for ctx.Err() == nil {
-		levels, together, wait := p.due(s.o.Now())
-		if len(levels) == 0 {
-			if hurried := pause(ctx, wait, w.hurry); hurried {
-				p.hurry(s.o.Now())
-			}
-		} else {
+		if s.o.Retired(w.id) {
+			p.trust(s.o.Now())
+			pause(ctx, about(ShallowEvery), nil)
+		} else if levels, together, wait := p.due(s.o.Now()); len(levels) > 0 {
 			s.ask(ctx, w, p, levels, together)
+		} else if hurried := pause(ctx, wait, w.hurry); hurried {
+			p.hurry(s.o.Now())
 		}
 		if now := p.suspect != nil; now != suspected {
 			suspected = now

@@ -592,3 +592,36 @@ func TestEndIsNoFailure(t *testing.T) {
 		}
 	})
 }
+
+// A provider that is gone for good is not asked for ever how it is, whatever
+// logins say, and is met again when that is taken back.
+func TestRetiredProviderIsLeftAlone(t *testing.T) {
+	var retired atomic.Bool
+	change := func(o *Options) {
+		o.Retired = func(provider string) bool { return provider == "kakao" && retired.Load() }
+	}
+	running(t, change, func(s *Schedule, u *upstream, _ *board) {
+		u.says(providers.Ours, every...)
+		s.Hurry("kakao")
+		time.Sleep(10 * time.Second)
+		if len(u.all()) < len(every) {
+			t.Fatalf("asked %d times before", len(u.all()))
+		}
+		retired.Store(true)
+		time.Sleep(HurriedEvery + time.Second) // one question may have been under way
+		from := time.Now()
+		for range 60 {
+			s.Hurry("kakao")
+			time.Sleep(time.Minute)
+		}
+		if asked := u.since(from); len(asked) > 0 {
+			t.Errorf("asked %d times in an hour", len(asked))
+		}
+		retired.Store(false)
+		from = time.Now()
+		time.Sleep(2 * time.Minute)
+		if asked := u.since(from); count(asked, providers.LevelReach) == 0 {
+			t.Error("not asked since it is back")
+		}
+	})
+}
