@@ -57,7 +57,7 @@ func New(o Options) (*Board, error) {
 		byID:  make(map[string]*watch, len(o.Providers)),
 		once:  newOnce(), metrics: newMetrics(o.Registerer),
 		poke:  make(chan struct{}, 1),
-		peers: peers{held: make(map[nodeName]*held), index: make(map[uint32]int)},
+		peers: peers{held: make(map[nodeName]*held), index: make(map[uint32]int), own: o.Site, far: make(map[string]bool)},
 		said:  make([]entry, len(o.Providers)),
 		send:  func([]byte) {},
 		rand:  rand.New(rand.NewPCG(uint64(now.UnixNano()), uint64(nameOf(o.Site+"/"+o.Node)))),

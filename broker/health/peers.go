@@ -45,7 +45,9 @@ func (h *held) fresh(now time.Time) bool { return now.Sub(h.arrived) <= recordFr
 // peers are the latest records of all other nodes.
 type peers struct {
 	held  map[nodeName]*held
-	index map[uint32]int // the board's index of a provider by its name in records
+	index map[uint32]int  // the board's index of a provider by its name in records
+	own   string          // this site
+	far   map[string]bool // other sites that were ever heard; there are as many as are configured
 }
 
 var (
@@ -94,6 +96,9 @@ func (p *peers) merge(r record, message []byte, now time.Time) (turned bool, err
 			return false, errFull
 		}
 	}
+	if r.site != p.own {
+		p.far[r.site] = true
+	}
 	h.about = make([]*entry, len(p.index))
 	for i := range h.entries {
 		if at, ok := p.index[h.entries[i].name]; ok {
@@ -121,6 +126,16 @@ func (h *held) turns(old *held, now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// silent tells whether other sites were heard once and none is heard now.
+func (p *peers) silent(now time.Time) bool {
+	for name, h := range p.held {
+		if name.site != p.own && h.fresh(now) {
+			return false
+		}
+	}
+	return len(p.far) > 0
 }
 
 func (p *peers) nodes(site string) int {

@@ -37,6 +37,51 @@ func TestIsolation(t *testing.T) {
 	seoul.holds("kakao", Up, CauseNone)
 }
 
+// A site without canaries has the other sites for such, if it ever heard any: it
+// does not blame all providers when everything falls silent at once.
+func TestIsolationWithoutCanaries(t *testing.T) {
+	tests := []struct {
+		name  string
+		heard bool     // busan was heard before
+		deaf  bool     // and is not heard any more
+		down  []string // providers that fail here
+		asks  bool     // canaries, which answer
+		want  bool
+	}{
+		{"everything falls silent", true, true, []string{"kakao", "naver"}, false, true},
+		{"busan is heard", true, false, []string{"kakao", "naver"}, false, false},
+		{"busan was never heard", false, true, []string{"kakao", "naver"}, false, false},
+		{"one provider goes on working", true, true, []string{"kakao"}, false, false},
+		{"the canaries know better", true, true, []string{"kakao", "naver"}, true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &clock{noon}
+			sites := []string{"seoul", "busan"}
+			nodes := connect(at(t, c, "seoul", "a", sites...), at(t, c, "busan", "b", sites...))
+			seoul := nodes[0]
+			seoul.deafness = !tt.heard
+			busy(nodes, 60, 10)
+			seoul.deafness = tt.deaf
+			pass(nodes, 60, func(int) {
+				if tt.asks {
+					seoul.Canaries(4, 4)
+				}
+				for _, p := range []string{"kakao", "naver"} {
+					if slices.Contains(tt.down, p) {
+						seoul.called(p, providers.Down, 10)
+					} else {
+						seoul.called(p, providers.OK, 10)
+					}
+				}
+			})
+			if v := seoul.Snapshot().Of("kakao"); seoul.Snapshot().Isolated != tt.want || (v.Cause == CauseIsolated) != tt.want {
+				t.Errorf("isolated: %v, kakao is %s %q", seoul.Snapshot().Isolated, v.State, v.Cause)
+			}
+		})
+	}
+}
+
 // One provider fails here and works elsewhere, and our network is fine.
 func TestCutOff(t *testing.T) {
 	c := &clock{noon}

@@ -110,7 +110,8 @@ func (b *Board) isolate(now time.Time, polls []stand) {
 		}
 	}
 	was := b.isolated
-	b.isolated = isolated(b.canariesFail(now), down, known, cutOff)
+	b.isolated = isolated(b.canariesFail(now), down, known, cutOff) ||
+		down >= 2 && down == known && !b.asksCanaries(now) && b.peers.silent(now)
 	if was && !b.isolated && !b.canariesFail(now) {
 		for _, w := range b.watches {
 			w.absolve(now)
@@ -278,6 +279,19 @@ func (b *Board) canariesFail(now time.Time) bool {
 	for name, h := range b.peers.held {
 		if name.site == b.o.Site && h.fresh(now) && h.asked > 0 {
 			return h.cut()
+		}
+	}
+	return false
+}
+
+// asksCanaries tells whether anybody at this site asks canaries.
+func (b *Board) asksCanaries(now time.Time) bool {
+	if b.canaries.fresh(now) {
+		return true
+	}
+	for name, h := range b.peers.held {
+		if name.site == b.o.Site && h.fresh(now) && h.asked > 0 {
+			return true
 		}
 	}
 	return false
