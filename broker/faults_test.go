@@ -61,6 +61,7 @@ var faults = []fault{
 // page leaves anybody without a way on. Once the sites have found out nobody is
 // sent there first.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	gate := make(chan struct{}, 4)
 	for _, f := range faults {
 		t.Run(f.number, func(t *testing.T) {
@@ -75,6 +76,7 @@ func TestFaults(t *testing.T) {
 // F24: everybody moves to Naver at once, and Naver bears only so many. Nobody is
 // sent there beyond that, and everybody gets in.
 func TestFaultHerd(t *testing.T) {
+	t.Parallel()
 	i := brokertest.Start(t, brokertest.ThreeSites, impatient, func(o *dev.Options) {
 		o.Configure = func(c *config.Config) {
 			for k := range c.Providers {
