@@ -257,9 +257,15 @@ func newLever() *cobra.Command {
 			if err != nil {
 				return ordered(cmd, err)
 			}
-			return d.show(cmd, got, func(out io.Writer) {
+			if err := d.show(cmd, got, func(out io.Writer) {
 				say(out, "drills are %s\n", map[bool]string{true: "forbidden", false: "allowed"}[got.Engaged])
-			})
+			}); err != nil {
+				return err
+			}
+			if got.Engaged {
+				d.next(cmd, "drill lever release")
+			}
+			return nil
 		},
 	}
 	d.flags(cmd)

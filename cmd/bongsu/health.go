@@ -190,7 +190,11 @@ end, with their old auth_time.` + deskLong,
 				if err != nil {
 					return ordered(cmd, err)
 				}
-				return d.show(cmd, got, func(out io.Writer) { say(out, "the outage of %s has ended\n", got.Provider) })
+				if err := d.show(cmd, got, func(out io.Writer) { say(out, "the outage of %s has ended\n", got.Provider) }); err != nil {
+					return err
+				}
+				d.next(cmd, "health explain "+got.Provider)
+				return nil
 			}
 			got, err := client.DeclareOutage(cmd.Context(), args[0], admin.Declaration{Seconds: int64(last / time.Second), Reason: reason})
 			if err != nil {

@@ -56,10 +56,14 @@ func (d *desk) flags(cmd *cobra.Command) {
 
 // again is how the next command finds the same node.
 func (d *desk) again() string {
+	same := " --config " + d.config
 	if d.admin != "" {
-		return " --admin " + d.admin
+		same = " --admin " + d.admin
 	}
-	return " --config " + d.config
+	if d.credential != "" {
+		same += " --credential " + d.credential
+	}
+	return same
 }
 
 // client finds the node and the credential.
