@@ -37,7 +37,7 @@ func (b *Broker) buildOperations(context.Context) error {
 		websites[i] = coverage.Client{ID: c.ID, Providers: c.Providers}
 	}
 	b.coverage, err = coverage.New(coverage.Options{
-		Store: b.store, Providers: ways, Clients: websites, Out: b.paused,
+		Store: b.store, Providers: ways, Clients: websites, Out: b.paused, Lead: b.leads,
 		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	if err != nil {

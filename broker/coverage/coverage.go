@@ -49,6 +49,9 @@ type Options struct {
 	// Out reports whether an operator switched a provider off or retired it; nil:
 	// none.
 	Out func(provider string) bool
+	// Lead reports whether this node counts for the metric: counting is dear, and
+	// one node of a site is enough. nil: it does.
+	Lead func() bool
 
 	Now        func() time.Time      // nil is time.Now
 	Logger     *slog.Logger          // nil discards
@@ -66,6 +69,9 @@ func (o *Options) validate() error {
 	}
 	if o.Out == nil {
 		o.Out = func(string) bool { return false }
+	}
+	if o.Lead == nil {
+		o.Lead = func() bool { return true }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -239,6 +239,28 @@ func TestNotesReachTheStoreInBatches(t *testing.T) {
 	})
 }
 
+// One node of a site counts for the metric; what another one counted before it
+// was relieved is not shown any more.
+func TestOneNodeOfASiteCounts(t *testing.T) {
+	registry, leads := prometheus.NewRegistry(), true
+	l, err := New(Options{
+		Store: &book{noted: map[key]int64{}}, Providers: ways(), Clients: shops(), Registerer: registry,
+		Lead: func() bool { return leads },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.publish(t.Context())
+	if got := ratios(t, registry); len(got) == 0 {
+		t.Error("the node that leads shows nothing")
+	}
+	leads = false
+	l.publish(t.Context())
+	if got := ratios(t, registry); len(got) != 0 {
+		t.Errorf("a node that does not lead shows %v", got)
+	}
+}
+
 // ratios are the values of the metric, by client and provider.
 func ratios(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()

@@ -6,7 +6,7 @@
 // the same company died together once, so they are one way and not two.
 //
 //	audit events ──Note──▶ bounded set ──every 5 s──▶ store: last day per account and client
-//	                               store ──Measure──▶ coverage, metric every 5 minutes
+//	                               store ──Measure──▶ coverage, metric every 5 minutes by one node of a site
 //
 // Noting costs a login nothing but a map entry, and promises nothing: what a
 // node holds when it crashes, or what does not fit its set, is lost, and counted

@@ -99,8 +99,12 @@ func (l *Ledger) Run(ctx context.Context) {
 
 // publish counts for the metric, one question at a time. What could not be
 // counted keeps its last value; of a client that nobody was active at there is
-// none.
+// none, and at a node that does not count there are none at all.
 func (l *Ledger) publish(ctx context.Context) {
+	if !l.o.Lead() {
+		l.ratios.Reset()
+		return
+	}
 	for _, client := range l.Clients() {
 		for _, p := range l.o.Providers {
 			limited, cancel := context.WithTimeout(ctx, answerWithin)
