@@ -16,7 +16,7 @@ const maxWarnings = 5
 var foreign = []struct{ text, reason string }{
 	{"Decrypt packet failed", dropKey},
 	{"encryption is configured but remote state is not encrypted", dropKey},
-	{"No installed keys could decrypt", dropKey},
+	{"installed keys could decrypt", dropKey},
 	{"unacceptable label", dropLabel},
 	{"label header", dropLabel},
 	{"decode label", dropLabel},
