@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 
+	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/status"
 )
 
@@ -17,6 +18,7 @@ func (b *Broker) buildStatus(context.Context) error {
 	b.status, err = status.New(status.Options{
 		Look:  func() status.View { return status.FromBoard(b.board.Snapshot()) },
 		Sites: b.siteNames(), Ways: ways, Paused: b.paused,
+		Retired:  func(id string) bool { return b.standing(id) == login.Retired },
 		Language: b.config.Languages.Default, Pages: b.pages, Now: b.options.Now,
 	})
 	return err

@@ -81,10 +81,6 @@ func (e *Engine) now() (store.Drill, bool) {
 	return r.drill, true
 }
 
-// Active returns the drill this node takes part in right now, for pages and
-// alerts of operators.
-func (e *Engine) Active() (store.Drill, bool) { return e.now() }
-
 // Looks tells what a provider seems to do in the login loginID, and in which
 // drill. ways is how many ways of logging in the person is known to have; 0 is
 // not known. It asks nobody, counts nothing, and gives the same answer on every

@@ -302,7 +302,7 @@ func TestRunKeepsANodeInTouch(t *testing.T) {
 		go func() { e.Run(ctx); close(done) }()
 		synctest.Wait()
 		active(1)
-		if _, ok := e.Active(); !ok {
+		if _, ok := e.now(); !ok {
 			t.Error("not active")
 		}
 		login := w.login()

@@ -45,6 +45,9 @@ type Options struct {
 	Ways []Way
 	// Paused tells whether an operator switched a provider off; nil is none.
 	Paused func(id string) bool
+	// Retired tells whether an operator said that a provider is gone for good: it
+	// has no row. nil is none.
+	Retired func(id string) bool
 	// Language is what a browser gets that asks for none; "" is Korean.
 	Language string
 	Pages    *web.Pages
@@ -83,6 +86,9 @@ func New(o Options) (*Status, error) {
 	}
 	if o.Paused == nil {
 		o.Paused = func(string) bool { return false }
+	}
+	if o.Retired == nil {
+		o.Retired = func(string) bool { return false }
 	}
 	s := &Status{o: o, ways: make(map[string]web.Way), log: NewLog(), made: make(map[string]made)}
 	brands := make(map[string]bool)
@@ -127,7 +133,7 @@ func (s *Status) view() View {
 	}
 	v.Providers = nil
 	for _, w := range s.o.Ways {
-		if _, shown := s.ways[w.ID]; !shown {
+		if _, shown := s.ways[w.ID]; !shown || s.o.Retired(w.ID) {
 			continue
 		}
 		p, ok := known[w.ID]

@@ -26,14 +26,15 @@ var update = flag.Bool("update", false, "write testdata anew")
 type desk struct {
 	*Status
 
-	now    time.Time
-	view   View
-	paused map[string]bool
+	now     time.Time
+	view    View
+	paused  map[string]bool
+	retired map[string]bool
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{now: began, paused: make(map[string]bool)}
+	d := &desk{now: began, paused: make(map[string]bool), retired: make(map[string]bool)}
 	pages, err := web.New(web.Options{Now: func() time.Time { return d.now }})
 	if err != nil {
 		t.Fatal(err)
@@ -41,8 +42,8 @@ func newDesk(t *testing.T) *desk {
 	d.Status, err = New(Options{
 		Look:   func() View { v := d.view; v.At = d.now; return v },
 		Ways:   []Way{{ID: "kakao", Kind: "kakao"}, {ID: "naver", Kind: "naver"}, {ID: "hanbit-kakao", Kind: "kakao"}, {ID: "corp", Kind: "openid", Name: "Hanbit ID"}},
-		Paused: func(id string) bool { return d.paused[id] },
-		Pages:  pages, Now: func() time.Time { return d.now },
+		Paused: func(id string) bool { return d.paused[id] }, Retired: func(id string) bool { return d.retired[id] },
+		Pages: pages, Now: func() time.Time { return d.now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +98,20 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("the report changed (-want +got)\n%s", diff)
+	}
+}
+
+// Whom an operator retired is gone: no row says that it is switched off.
+func TestARetiredProviderHasNoRow(t *testing.T) {
+	d := newDesk(t)
+	d.shows("kakao down down down down", "naver up up up up", "corp up up up up")
+	d.retired["kakao"] = true
+	r := d.report(t)
+	if len(r.Providers) != 2 || r.Providers[0].ID != "naver" || r.State != "partly" {
+		t.Errorf("the report is %q with %+v", r.State, r.Providers)
+	}
+	if page := d.get(t, d.Page, nil).Body.String(); strings.Contains(page, "카카오") || strings.Contains(page, "Kakao") {
+		t.Error("the page has a row of it")
 	}
 }
 
