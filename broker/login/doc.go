@@ -10,6 +10,9 @@
 // decides. So a person can enter anywhere, by the Back button too, and a
 // failed step costs one click and not the login (P4).
 //
+// Some logins are no website's: they end on the account page, and those that
+// link or unlink a way belong to a session and end only while the browser has it.
+//
 // It sequences and contains no SQL, no cryptography, no HTML and no outgoing
 // HTTP: those are the leaves' (store, keys/seal, web, providers).
 package login

@@ -1,5 +1,5 @@
 // Package negative is what no longer holds: accounts disabled, sessions ended,
-// grants revoked, keys withdrawn. A negative fact wins over everything that was
+// grants revoked, keys withdrawn, providers switched off. A negative fact wins over everything that was
 // signed or sealed and needs no writer to be obeyed.
 //
 //	Apply ──▶ memory (obeyed) ──▶ log, fsync ──▶ answer

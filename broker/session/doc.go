@@ -2,7 +2,8 @@
 // lets it sign out.
 //
 // A session is a sealed cookie and no row: it is valid when it opens, its
-// lifetimes hold, and neither its sid nor its account stands in a negative fact.
+// lifetimes hold, and no negative fact speaks against its sid, its account or the
+// provider that gave it. An outage that an operator declared lengthens its life.
 // Whether the account still exists and has the session's epoch is for package
 // account to say. Signing out is a negative fact, obeyed before the answer.
 //
