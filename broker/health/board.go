@@ -97,16 +97,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// newsGap is how far apart evaluations are that news asks for: a node that
+// changes its mind all the time costs the others no more than this.
+const newsGap = 100 * time.Millisecond
+
 // Run evaluates once a second, and at once when news cannot wait, until ctx ends.
 func (b *Board) Run(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	poke, rested := (<-chan struct{})(b.poke), (<-chan time.Time)(nil)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-rested:
+			poke, rested = b.poke, nil
+			continue
 		case <-ticker.C:
-		case <-b.poke:
+		case <-poke:
+			poke, rested = nil, time.After(newsGap)
 		}
 		b.Tick()
 	}

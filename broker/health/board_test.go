@@ -195,6 +195,16 @@ func TestRun(t *testing.T) {
 		if at := b.Snapshot().At; time.Since(at) != 0 {
 			t.Errorf("news waited for %v", time.Since(at))
 		}
+		evaluated := map[time.Time]bool{}
+		for range 1000 { // somebody changes their mind every millisecond
+			b.hasten()
+			synctest.Wait()
+			evaluated[b.Snapshot().At] = true
+			time.Sleep(time.Millisecond)
+		}
+		if n := len(evaluated); n < 9 || n > 13 {
+			t.Errorf("a flood of news was evaluated %d times in a second", n)
+		}
 		cancel()
 		<-done
 		if families, err := registry.Gather(); err != nil || len(families) != 3 {
