@@ -73,29 +73,26 @@ func (b *Broker) node() string {
 }
 
 // leads reports whether this node speaks for its site in what needs to be done
-// once: of the nodes that gossip believes to live the one whose name comes
-// first. Two nodes that do not hear each other both do it.
+// once. Two nodes that do not hear each other both do it.
 func (b *Broker) leads() bool {
-	if b.peer == nil {
-		return true
-	}
-	for _, m := range b.peer.Members() {
-		if m.Site == b.config.Site && m.Node < b.node() {
-			return false
-		}
-	}
-	return true
+	return b.peer == nil || first(b.config.Site, b.node(), b.peer.Members(), b.board.Hears)
 }
 
-// livingSites are the sites that gossip hears, own included.
+// first reports whether of the living nodes of a site none has a name before
+// node. To be among the members takes no more than the gossip key; whoever says
+// nothing that the site has signed silences nobody.
+func first(site, node string, members []cluster.Member, hears func(site, node string) bool) bool {
+	return !slices.ContainsFunc(members, func(m cluster.Member) bool {
+		return m.Site == site && m.Node < node && hears(m.Site, m.Node)
+	})
+}
+
+// livingSites are the sites whose signed records have not expired, and this one.
 func (b *Broker) livingSites() []string {
-	living := []string{b.config.Site}
-	if b.peer == nil {
-		return living
-	}
-	for _, m := range b.peer.Members() {
-		if !slices.Contains(living, m.Site) {
-			living = append(living, m.Site)
+	var living []string
+	for _, s := range b.board.Snapshot().Sites() {
+		if s.Own || s.Nodes > 0 {
+			living = append(living, s.Site)
 		}
 	}
 	return living

@@ -234,3 +234,21 @@ func TestANodeOvertakesItsEarlierLife(t *testing.T) {
 		t.Errorf("our own record came back: %t, %v", news, err)
 	}
 }
+
+// A node is heard as long as what its site has signed for it has not expired.
+func TestHears(t *testing.T) {
+	n := at(t, &clock{noon}, "seoul", "b", "seoul", "busan")
+	n.hears(rumour{site: "seoul", node: "a", incarnation: 1, sequence: 1})
+	if _, err := n.Merge(rumour{site: "seoul", node: "0", incarnation: 1, sequence: 1, issued: n.now, key: identity("elsewhere")}.message()); err == nil {
+		t.Error("a record that the site has not signed was taken")
+	}
+	for node, want := range map[string]bool{"a": true, "0": false, "c": false} {
+		if n.Hears("seoul", node) != want {
+			t.Errorf("hears %s: %v", node, !want)
+		}
+	}
+	n.pass(31, nil)
+	if n.Hears("seoul", "a") {
+		t.Error("heard for ever")
+	}
+}

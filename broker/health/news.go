@@ -100,6 +100,15 @@ func (b *Board) Messages() [][]byte {
 	return messages
 }
 
+// Hears tells whether another node has signed a record that has not expired.
+func (b *Board) Hears(site, node string) bool {
+	now := b.o.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.peers.held[nodeName{site, node}]
+	return h != nil && h.fresh(now)
+}
+
 // publish signs our record when it should be sent: at once when a state changed,
 // often while something is suspected, and else often enough that it does not
 // expire; nil when not now. The caller holds mu.
