@@ -47,7 +47,12 @@ func (d delegate) MergeRemoteState(snapshot []byte, _ bool) {
 }
 
 // NotifyAlive decides who may be a peer.
-func (d delegate) NotifyAlive(n *memberlist.Node) error { return d.peer.options.admits(n.Name) }
+func (d delegate) NotifyAlive(n *memberlist.Node) error {
+	if d.peer.members.full(n.Name) {
+		return errFull
+	}
+	return d.peer.options.admits(n.Name)
+}
 
 // NotifyConflict is told of a name that has another address.
 func (d delegate) NotifyConflict(_, _ *memberlist.Node) { d.peer.metrics.drop(dropConflict) }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -26,8 +27,9 @@ const (
 	peerLeft    = "peer left" // or died
 )
 
-// The bounds of what is remembered of peers that were lost.
+// The bounds of what is remembered of peers, and of those that were lost.
 const (
+	maxMembers  = 512 // this node included: whoever holds the gossip key can make up names
 	maxLost     = 256
 	lostForgets = 360 // attempts to join again; about an hour
 )
@@ -95,6 +97,16 @@ func (t *table) all() []Member {
 // others returns the members but this one.
 func (t *table) others() []Member {
 	return slices.DeleteFunc(t.all(), func(m Member) bool { return m.Self })
+}
+
+var errFull = errors.New("too many nodes")
+
+// full reports whether there is no room for a node of that name.
+func (t *table) full(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, known := t.members[name]
+	return !known && len(t.members) >= maxMembers
 }
 
 // count returns how many live, at least this node.

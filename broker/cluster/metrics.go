@@ -9,7 +9,7 @@ const (
 	dropKey            = "key"             // not encrypted, or with a key that is not ours
 	dropLabel          = "label"           // another cluster's label, or none
 	dropAddress        = "address"         // from an address that is not allowed
-	dropName           = "name"            // a node that is none of a configured site
+	dropName           = "name"            // a node that is none of a configured site, or one too many
 	dropConflict       = "conflict"        // a name that another address has
 	dropMalformed      = "malformed"       // not a message at all
 	dropUnknownChannel = "unknown_channel" // of a channel that this version does not have
