@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -320,26 +321,27 @@ func TestOptionsThatMakeNoHints(t *testing.T) {
 // What the store has not heard of is said every three minutes until it has.
 func TestRunSaysAgainWhatTheStoreHasNotHeardOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var sent int
-		waiting := []store.Fact{ended("a", 0), ended("b", 0)}
+		var sent atomic.Int64
+		var waiting atomic.Pointer[[]store.Fact]
+		waiting.Store(&[]store.Fact{ended("a", 0), ended("b", 0)})
 		h, err := New(Options{
 			Site: "seoul", Sign: signAs("seoul"), Verify: verify, Doubter: new(doubter),
-			Waiting: func() []store.Fact { return waiting },
+			Waiting: func() []store.Fact { return *waiting.Load() },
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.SetBroadcast(func([]byte) { sent++ })
+		h.SetBroadcast(func([]byte) { sent.Add(1) })
 		ctx, cancel := context.WithCancel(t.Context())
 		go h.Run(ctx)
 		<-time.After(10 * time.Minute)
-		if sent != 6 {
-			t.Errorf("said %d times in ten minutes, want 2 × 3", sent)
+		if n := sent.Load(); n != 6 {
+			t.Errorf("said %d times in ten minutes, want 2 × 3", n)
 		}
-		waiting = nil
+		waiting.Store(&[]store.Fact{})
 		<-time.After(10 * time.Minute)
-		if sent != 6 {
-			t.Errorf("said %d times when nothing waits", sent)
+		if n := sent.Load(); n != 6 {
+			t.Errorf("said %d times when nothing waits", n)
 		}
 		cancel()
 	})
