@@ -4,9 +4,6 @@ package netns
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +36,9 @@ func TestNamespaces(t *testing.T) {
 		{"a good day", s.goodDay},
 		{"a provider goes dark for everybody", s.dark},
 		{"one site is cut off from a provider", s.cutOff},
+		{"one site is cut off from the others, while another dies and freezes", s.partition},
+		{"everybody came in", s.cameIn},
+		{"no provider is there", s.nobody},
 	} {
 		start := time.Now()
 		chapter.tell()
@@ -47,8 +47,6 @@ func TestNamespaces(t *testing.T) {
 			t.FailNow()
 		}
 	}
-	c.finish()
-	c.check()
 	t.Logf("%d logins in %s", len(c.done), time.Since(began).Round(100*time.Millisecond))
 }
 
@@ -135,162 +133,6 @@ func (s *story) led(to string, began time.Time, by website, at string) {
 	for _, l := range s.logins(2*perSite, began, by, at) {
 		if l.err == nil && (l.extra() != 0 || l.choices[0] != to) {
 			s.t.Errorf("%s at %s was led to %v and not to %s: %v", l.who, at, l.choices, to, l.seen)
-		}
-	}
-}
-
-// goodDay: everybody logs in at every site as the same person, and every site
-// hears all.
-func (s *story) goodDay() {
-	s.everybody(func(p *person) {
-		home := p.near
-		for _, by := range []website{shop, travel} {
-			for _, p.near = range sites {
-				l := p.login(s.t.Context(), by)
-				if p.sub == "" {
-					p.sub = l.sub
-				}
-				if l.err != nil || l.extra() != 0 || l.sub == "" || l.sub != p.sub {
-					s.t.Errorf("on a good day %s at %s: %+v", p.name, p.near, l)
-				}
-			}
-		}
-		p.near = home
-	})
-	s.await("every site hears all", time.Now(), 15*time.Second, sites, func(_ string, h admin.Health) bool {
-		for _, name := range sites {
-			if fresh, _ := heard(h, name); !fresh {
-				return false
-			}
-		}
-		for _, way := range ownWays {
-			if verdict(h, way).State != health.Up {
-				return false
-			}
-		}
-		return true
-	})
-	for _, name := range sites {
-		out := s.all[name].mustRun("health", "--config", s.all[name].config())
-		for _, word := range append(append([]string{"up"}, sites...), ownWays...) {
-			if !strings.Contains(out, word) {
-				s.t.Errorf("bongsu health at %s does not say %s:\n%s", name, word, out)
-			}
-		}
-	}
-	s.start()
-}
-
-// inFlight breaks something while one person of each site is on the way back from
-// the first provider of a website, with a code that is good for nothing then. It
-// returns when that was, and what waits until all of them have come in.
-func (s *story) inFlight(by website, breaks func()) (cut time.Time, arrived func()) {
-	s.t.Helper()
-	var returning, walking sync.WaitGroup
-	broken := make(chan struct{})
-	for _, name := range sites {
-		p := *s.people[slices.IndexFunc(s.people, func(p *person) bool { return p.near == name })]
-		returning.Add(1)
-		p.returns = sync.OnceFunc(func() { returning.Done(); <-broken })
-		walking.Go(func() { s.keep(p.login(s.t.Context(), by)) })
-	}
-	returning.Wait()
-	cut = time.Now()
-	breaks()
-	close(broken)
-	return cut, walking.Wait
-}
-
-// dark: Kakao's cable is cut. Everybody comes in by Naver, and all sites find out
-// that it is Kakao.
-func (s *story) dark() {
-	s.goTo(shop)
-	cut, arrived := s.inFlight(shop, func() { s.cable("kakao", "wide", false) })
-	s.await("Kakao is down", cut, foundWithin, sites, func(_ string, h admin.Health) bool {
-		return verdict(h, "kakao").State == health.Down
-	})
-	s.await("and it is Kakao", cut, foundWithin, sites, func(_ string, h admin.Health) bool {
-		v := verdict(h, "kakao")
-		return v.State == health.Down && v.Cause == health.CauseProvider
-	})
-	known := time.Now()
-	for _, name := range sites {
-		s.led("naver", known, shop, name)
-	}
-	arrived()
-	s.cable("kakao", "wide", true)
-}
-
-// cutOff: the way from seoul to Google leads nowhere. Seoul says that it is
-// seoul; elsewhere Google stays what it was.
-func (s *story) cutOff() {
-	s.goTo(travel)
-	s.logins(1, time.Now(), travel, "seoul")
-	cut := time.Now()
-	s.route("seoul", "google", false)
-	s.await("seoul is cut off from Google", cut, foundWithin, []string{"seoul"}, func(_ string, h admin.Health) bool {
-		v := verdict(h, "google")
-		return v.State == health.Down && v.Cause == health.CauseCutOff
-	})
-	known := time.Now()
-	s.led("naver", known, travel, "seoul")
-	for _, name := range []string{"busan", "tokyo"} {
-		s.led("google", cut, travel, name)
-	}
-	s.saysCutOff()
-	s.route("seoul", "google", true)
-}
-
-// saysCutOff checks the words and the data of seoul's trouble.
-func (s *story) saysCutOff() {
-	s.t.Helper()
-	seoul := s.all["seoul"]
-	if out := seoul.mustRun("health", "--config", seoul.config()); !strings.Contains(out, "cut_off") {
-		s.t.Errorf("bongsu health does not say that seoul is cut off:\n%s", out)
-	}
-	out := seoul.mustRun("health", "explain", "google", "--config", seoul.config(), "-o", "json")
-	if !strings.Contains(out, `"cause": "cut_off"`) {
-		s.t.Errorf("bongsu health explain does not say that seoul is cut off:\n%s", out)
-	}
-	for path, words := range map[string][]string{
-		"/status?lang=en": {"at Seoul only. Other sites can use it."},
-		"/status.json":    {`"seoul": "down"`, `"busan": "up"`, `"tokyo": "up"`},
-	} {
-		s.says("seoul", path, words...)
-	}
-	asked := travel.Request()
-	s.says("seoul", "/authorize?"+asked.Encode(), "from here right now", "The trouble is with our connection.")
-}
-
-// says waits until what anybody can read at a site holds some words; documents
-// are a few seconds old.
-func (s *story) says(at, path string, words ...string) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
-	defer cancel()
-	reader := &person{fleet: s.fleet, name: "reader", near: at}
-	for {
-		page, err := reader.browser().Open(ctx, fmt.Sprintf("https://%s%s", issuerHost, path))
-		missing := ""
-		if err == nil {
-			for _, word := range words {
-				if !strings.Contains(page.Text(), word) {
-					missing = word
-				}
-			}
-			if missing == "" {
-				return
-			}
-		}
-		select {
-		case <-ctx.Done():
-			text := ""
-			if page != nil {
-				text = page.Text()
-			}
-			s.t.Errorf("%s at %s does not say %q: %v: %s", path, at, missing, err, text)
-			return
-		case <-time.After(lookEvery):
 		}
 	}
 }

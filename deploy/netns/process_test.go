@@ -54,11 +54,9 @@ func (s *site) start() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	s.mu.Lock()
-	s.process, s.ended = cmd, ended
-	s.mu.Unlock()
+	r := &running{process: cmd.Process, ended: make(chan struct{})}
+	go func() { r.err = cmd.Wait(); close(r.ended) }()
+	s.running = r
 
 	late := time.NewTimer(readyWithin)
 	defer late.Stop()
@@ -68,9 +66,8 @@ func (s *site) start() error {
 			return nil
 		}
 		select {
-		case err := <-ended:
-			ended <- err
-			return fmt.Errorf("%s ended: %w: %s", s.name, err, s.tail())
+		case <-r.ended:
+			return fmt.Errorf("%s ended: %w: %s", s.name, r.err, s.tail())
 		case <-late.C:
 			return fmt.Errorf("%s is not ready after %s: %w: %s", s.name, readyWithin, err, s.tail())
 		case <-time.After(50 * time.Millisecond):
@@ -78,33 +75,27 @@ func (s *site) start() error {
 	}
 }
 
-// signal sends a signal to the process; ip has become the program.
-func (s *site) signal(sig syscall.Signal) {
-	s.t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.must(s.process.Process.Signal(sig))
-}
-
 // kill ends the process as a power cut would.
 func (s *site) kill() {
 	s.t.Helper()
-	s.signal(syscall.SIGKILL)
-	_ = <-s.ended
-	s.mu.Lock()
-	s.process = nil
-	s.mu.Unlock()
+	s.must(s.running.process.Kill())
+	<-s.running.ended
+	s.running = nil
 }
+
+// freeze stops the process as a machine does that swaps: connections are taken
+// and nothing is answered.
+func (s *site) freeze() { s.t.Helper(); s.must(s.running.process.Signal(syscall.SIGSTOP)) }
+
+// thaw undoes freeze.
+func (s *site) thaw() { s.t.Helper(); s.must(s.running.process.Signal(syscall.SIGCONT)) }
 
 // end stops the process as an operator does, and says what it logged if the test
 // failed.
 func (s *site) end() {
 	s.admin.CloseIdleConnections()
-	s.mu.Lock()
-	process := s.process
-	s.mu.Unlock()
-	if process != nil {
-		s.stop(process)
+	if s.running != nil {
+		s.stop(s.running)
 	}
 	if s.t.Failed() {
 		s.t.Logf("%s logged last: %s", s.name, s.tail())
@@ -114,19 +105,19 @@ func (s *site) end() {
 	}
 }
 
-func (s *site) stop(cmd *exec.Cmd) {
-	_ = cmd.Process.Signal(syscall.SIGCONT)
-	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which the exit code tells
+func (s *site) stop(r *running) {
+	_ = r.process.Signal(syscall.SIGCONT)
+	_ = r.process.Signal(syscall.SIGTERM) // it may have ended by itself, which its exit code tells
 	late := time.NewTimer(stopWithin)
 	defer late.Stop()
 	select {
-	case err := <-s.ended:
-		if err != nil {
-			s.t.Errorf("%s ended with %v", s.name, err)
+	case <-r.ended:
+		if r.err != nil {
+			s.t.Errorf("%s ended with %v", s.name, r.err)
 		}
 	case <-late.C:
-		_ = cmd.Process.Kill()
-		_ = <-s.ended
+		_ = r.process.Kill() // at the same time it may have ended
+		<-r.ended
 		s.t.Errorf("%s did not stop within %s", s.name, stopWithin)
 	}
 }

@@ -54,12 +54,17 @@ type site struct {
 	admin   *http.Client
 	secret  string // of the operator
 
-	mu      sync.Mutex
-	process *exec.Cmd // nil while there is none
-	ended   chan error
+	running *running // nil while there is no process
 
 	// resting is what a load balancer knows: nobody is sent here.
 	resting atomic.Bool
+}
+
+// running is a process; ip has become the program.
+type running struct {
+	process *os.Process
+	ended   chan struct{} // closed when it has
+	err     error         // then: how
 }
 
 func (s *site) config() string { return filepath.Join(s.dir, "bongsu.yaml") }
