@@ -54,16 +54,20 @@ lane_race() {
 	CGO_ENABLED=1 go test -race -count=1 -skip "$elsewhere|Detection|FalseTrips" $race_packages_text
 }
 
+# The namespaces mostly wait, so both run at once.
 lane_faults() {
-	go test -count=1 -run '^TestFault' ./broker
-	# Built as whoever runs this, so that root leaves nothing in their caches.
-	local dir
+	local dir faults status=0
+	go test -count=1 -run '^TestFault' ./broker &
+	faults=$!
 	dir=$(mktemp -d)
-	CGO_ENABLED=0 go build -o "$dir/bongsu" ./cmd/bongsu
-	go test -c -o "$dir/netns.test" ./deploy/netns
-	(cd deploy/netns && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="$BONGSU_TEST_POSTGRES" \
-		"$dir/netns.test" -test.run '^TestNamespaces' -test.v -test.timeout 200s)
+	# Built as whoever runs this, so that root leaves nothing in their caches.
+	CGO_ENABLED=0 go build -o "$dir/bongsu" ./cmd/bongsu && go test -c -o "$dir/netns.test" ./deploy/netns && (
+		cd deploy/netns && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="$BONGSU_TEST_POSTGRES" \
+			"$dir/netns.test" -test.run '^TestNamespaces' -test.v -test.timeout 200s
+	) || status=$?
 	rm -r "$dir"
+	wait "$faults" || status=$?
+	return "$status"
 }
 
 lane_browser() {
