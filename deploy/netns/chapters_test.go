@@ -175,7 +175,8 @@ const (
 	expiry = 35 * time.Second
 	// healWithin bounds how long news stays away after a cable is mended.
 	healWithin = 15 * time.Second
-	frozenFor  = 8 * time.Second
+	// frozenFor is longer than gossip waits before it gives a node up.
+	frozenFor = 15 * time.Second
 )
 
 // partition: seoul hears the others no more, nor they seoul, until the cable is
