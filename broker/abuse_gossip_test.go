@@ -77,8 +77,12 @@ func throws(t *testing.T, to string, message []byte) {
 	const labelled, encrypted = 244, 10 // memberlist's first bytes
 	ours := append([]byte{labelled, 6}, "bongsu"...)
 	rubbish := [][]byte{
-		{}, {0}, {255}, []byte("GET / HTTP/1.1\r\n\r\n"), message,
-		ours, append(slices.Clone(ours), message...), append([]byte{labelled, 200}, "bongsu"...), {labelled, 0},
+		{},
+		{0},
+		{255},
+		[]byte("GET / HTTP/1.1\r\n\r\n"), message,
+		ours, append(slices.Clone(ours), message...), append([]byte{labelled, 200}, "bongsu"...),
+		{labelled, 0},
 		append(slices.Clone(ours), encrypted, 0xff, 0xff, 0xff, 0xff), append(slices.Clone(ours), encrypted, 0, 0, 0, 0),
 		bytes.Repeat([]byte{7}, 1400), bytes.Repeat([]byte{255}, 60_000),
 	}
