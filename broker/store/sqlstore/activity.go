@@ -10,12 +10,23 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-const (
-	upsertActivity query = `INSERT INTO activity (client_id, account_id, day) VALUES ($1, $2, $3)
-		ON CONFLICT (client_id, account_id) DO UPDATE SET day = excluded.day WHERE excluded.day > activity.day`
-	deleteActivity query = `DELETE FROM activity WHERE (client_id, account_id) IN (SELECT client_id, account_id
+const deleteActivity query = `DELETE FROM activity WHERE (client_id, account_id) IN (SELECT client_id, account_id
 		FROM activity WHERE day < $1 ORDER BY day LIMIT $2)`
-)
+
+// activityRows is how many records go in one statement: a batch costs few round
+// trips to a writer at another site.
+const activityRows = 100
+
+// upsertActivity keeps the latest day of each of rows records.
+func upsertActivity(rows []store.Activity) (query, []any) {
+	places, args := make([]string, len(rows)), make([]any, 0, 3*len(rows))
+	for i, a := range rows {
+		places[i] = fmt.Sprintf("($%d, $%d, $%d)", 3*i+1, 3*i+2, 3*i+3)
+		args = append(args, a.Client, a.Account, a.Day)
+	}
+	return query(`INSERT INTO activity (client_id, account_id, day) VALUES ` + strings.Join(places, ", ") + `
+		ON CONFLICT (client_id, account_id) DO UPDATE SET day = excluded.day WHERE excluded.day > activity.day`), args
+}
 
 // NoteActivity implements [store.Activities].
 func (s *Store) NoteActivity(ctx context.Context, batch []store.Activity) error {
@@ -31,22 +42,33 @@ func (s *Store) NoteActivity(ctx context.Context, batch []store.Activity) error 
 	if c.err != nil {
 		return fact(verb, c.err)
 	}
-	sorted := slices.SortedFunc(slices.Values(batch), func(a, b store.Activity) int { // rows are locked in one order
-		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Account, b.Account))
-	})
+	latest := latestDays(batch)
 	return s.verb(ctx, verb, func(ctx context.Context) error {
-		if len(sorted) == 0 {
+		if len(latest) == 0 {
 			return nil
 		}
 		return s.writer.transact(ctx, again, func(ctx context.Context, q session) error {
-			for _, a := range sorted {
-				if _, err := q.exec(ctx, upsertActivity, a.Client, a.Account, a.Day); err != nil {
+			for rows := range slices.Chunk(latest, activityRows) {
+				statement, args := upsertActivity(rows)
+				if _, err := q.exec(ctx, statement, args...); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	})
+}
+
+// latestDays is batch with each account at each client once, in one order: that
+// in which rows are locked.
+func latestDays(batch []store.Activity) []store.Activity {
+	same := func(a, b store.Activity) int {
+		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Account, b.Account))
+	}
+	sorted := slices.SortedFunc(slices.Values(batch), func(a, b store.Activity) int {
+		return cmp.Or(same(a, b), cmp.Compare(b.Day, a.Day))
+	})
+	return slices.CompactFunc(sorted, func(a, b store.Activity) bool { return same(a, b) == 0 })
 }
 
 // Coverage implements [store.Activities].

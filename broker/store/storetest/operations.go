@@ -432,10 +432,26 @@ func testActivity(t *testing.T, o Options) {
 		}},
 		{"a batch may name an account twice, and one nobody knows", func(t *testing.T, s Store) {
 			a := open(t, s, newKey(t))
-			note(t, s, store.Activity{Client: "demo", Account: a.ID, Day: today}, store.Activity{Client: "demo", Account: a.ID, Day: today},
+			note(t, s, store.Activity{Client: "demo", Account: a.ID, Day: today}, store.Activity{Client: "demo", Account: a.ID, Day: today - 9},
 				store.Activity{Client: "demo", Account: newID(t), Day: today})
 			note(t, s)
-			wantCoverage(t, s, store.CoverageQuery{Client: "demo", Surviving: []string{"kakao"}}, 1, 1)
+			wantCoverage(t, s, store.CoverageQuery{Client: "demo", Surviving: []string{"kakao"}, SinceDay: today}, 1, 1)
+		}},
+		{"a batch may be full", func(t *testing.T, s Store) {
+			batch := make([]store.Activity, store.MaxActivity)
+			for i := range batch {
+				batch[i] = store.Activity{Client: "demo", Account: newID(t), Day: today}
+			}
+			for _, i := range []int{0, 499, store.MaxActivity - 1} {
+				batch[i].Account = open(t, s, newKey(t)).ID
+			}
+			note(t, s, batch...)
+			wantCoverage(t, s, store.CoverageQuery{Client: "demo", Surviving: []string{"kakao"}, SinceDay: today}, 3, 3)
+			for gone, left := 0, store.MaxActivity; left > 0; left -= gone {
+				if gone = must[int](t)(s.PurgeActivity(t.Context(), today+1, store.MaxActivity)); gone != left {
+					t.Fatalf("%d records went, want %d", gone, left)
+				}
+			}
 		}},
 		{"racing batches in all orders lose nothing", func(t *testing.T, s Store) {
 			batch := make([]store.Activity, 40)
