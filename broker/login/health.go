@@ -110,6 +110,22 @@ func (h *Handler) alsoDown(v *visit, ways []choice.Way, but string) []web.Way {
 	return also
 }
 
+// doubts says what speaks against a way that can be used: it answers late, or
+// it may fail, because it came back only lately or fails for devices like this one.
+func (h *Handler) doubts(v *visit, way choice.Way) (slow, unsteady bool) {
+	if !way.Slow {
+		return false, false
+	}
+	switch verdict := h.now().snapshot.Of(way.ID); verdict.Cause {
+	case health.CauseSlow:
+		return true, false
+	case health.CausePartial:
+		return false, len(verdict.Devices) == 0 || slices.Contains(verdict.Devices, device.Of(v.r))
+	default:
+		return false, true
+	}
+}
+
 // whyDown is why a way is down, where that is not the way's own trouble.
 func (h *Handler) whyDown(way choice.Way) web.Reason {
 	if way.Down && h.now().snapshot.Of(way.ID).Cause == health.CauseCutOff {

@@ -41,7 +41,7 @@ func (h *Handler) menu(v *visit, ways []choice.Way) web.Menu {
 		shown.LastUsed = way.LastUsed && unfinished == ""
 		shown.Open = way.ID == unfinished
 		shown.Down, shown.Why = way.Down, h.whyDown(way)
-		shown.Slow = way.Slow
+		shown.Slow, shown.Unsteady = h.doubts(v, way)
 		view.Ways = append(view.Ways, shown)
 	}
 	view.Ways = append(view.Ways, h.paused(v)...)

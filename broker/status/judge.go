@@ -62,7 +62,7 @@ func (v View) overall(p Provider) State {
 // then what else needs saying. The order never depends on a map.
 func read(v View, name func(id string) web.Way) []web.StatusReading {
 	troubled := v.troubledSites()
-	var providers, alone, slow, paused []web.Way
+	var providers, alone, slow, unsteady, paused []web.Way
 	var paths []web.StatusReading
 	for _, p := range v.Providers {
 		way := name(p.ID)
@@ -77,6 +77,8 @@ func read(v View, name func(id string) web.Way) []web.StatusReading {
 			alone = append(alone, way)
 		case len(down) > 0, v.overall(p) == Down && len(troubled) == 0:
 			providers = append(providers, way)
+		case v.overall(p) == Slow && p.Unsteady:
+			unsteady = append(unsteady, way)
 		case v.overall(p) == Slow:
 			slow = append(slow, way)
 		}
@@ -96,6 +98,7 @@ func read(v View, name func(id string) web.Way) []web.StatusReading {
 	add(web.ReadingSite, nil, troubled)
 	readings = append(readings, paths...)
 	add(web.ReadingSlow, slow, nil)
+	add(web.ReadingUnsteady, unsteady, nil)
 	add(web.ReadingPaused, paused, nil)
 	add(web.ReadingSilent, nil, v.silent())
 	if len(readings) == 0 {

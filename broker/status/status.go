@@ -230,7 +230,11 @@ func (s *Status) page(lang string, now time.Time, v View, verdict web.StatusVerd
 	for _, p := range v.Providers {
 		row := web.StatusRow{Way: s.way(p.ID)}
 		for i := range v.Sites {
-			row.States = append(row.States, string(v.seen(p, i)))
+			state := string(v.seen(p, i))
+			if p.Unsteady && state == string(Slow) {
+				state = "unsteady"
+			}
+			row.States = append(row.States, state)
 		}
 		page.Rows = append(page.Rows, row)
 	}

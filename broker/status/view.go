@@ -40,8 +40,11 @@ type Provider struct {
 	ID     string
 	State  State // this site's verdict, peers weighed in
 	CutOff bool  // Down means: from this site only
-	Since  time.Time
-	Seen   []State // by each of View.Sites, in their order
+	// Unsteady is of a Slow one: it fails for some or is only just back, and is
+	// not late.
+	Unsteady bool
+	Since    time.Time
+	Seen     []State // by each of View.Sites, in their order
 }
 
 // FromBoard puts a board's snapshot into a view.
@@ -56,7 +59,8 @@ func FromBoard(s *health.Snapshot) View {
 	for _, row := range s.Matrix() {
 		p := Provider{
 			ID: row.Provider, State: stateOf(row.Verdict.State), Since: row.Verdict.Since,
-			CutOff: row.Verdict.Cause == health.CauseCutOff || row.Verdict.Cause == health.CauseIsolated,
+			CutOff:   row.Verdict.Cause == health.CauseCutOff || row.Verdict.Cause == health.CauseIsolated,
+			Unsteady: row.Verdict.State == health.Degraded && row.Verdict.Cause != health.CauseSlow,
 		}
 		for _, cell := range row.Cells {
 			seen := stateOf(cell.State)

@@ -3,7 +3,6 @@ package web
 import (
 	"html/template"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -123,7 +122,8 @@ func (a Account) model(s *scene) (any, error) {
 	}
 	p.Page.Wide, p.Page.Account, p.Page.StepToken = true, true, a.StepToken
 	if at := s.clock(a.Proved); at != "" {
-		p.Proved = s.say("account.proved", &values{varTime: at, varWay: s.name(a.ProvedBy).name})
+		words := s.name(a.ProvedBy)
+		p.Proved = s.say("account.proved", &values{varTime: at, varWay: words.name, varLogin: words.login})
 	}
 	a.summarise(s, p)
 	for _, w := range a.Ways {
@@ -142,25 +142,34 @@ func (a Account) summarise(s *scene, p *accountPage) {
 	for i := range 3 {
 		p.Bars = append(p.Bars, i < n)
 	}
-	var linked []string
+	var linked, working []string
 	var only names
 	for _, w := range a.Ways {
-		if w.Linked {
-			only = s.name(w.Way)
-			linked = append(linked, only.name)
+		if !w.Linked {
+			continue
+		}
+		only = s.name(w.Way)
+		linked = append(linked, only.name)
+		if !w.Down && !w.Off {
+			working = append(working, only.name)
 		}
 	}
-	v := values{varWay: strings.Join(linked, s.text("list"))}
-	if n > 1 {
-		p.Badge, p.Good = s.text("account.good"), true
-		p.Summary = []string{s.say("account.by", &v), s.text("account.one_may_stop")}
-		return
+	p.Badge, p.Good = s.text("account.low"), n > 1
+	if p.Good {
+		p.Badge = s.text("account.good")
 	}
-	p.Badge = s.text("account.low")
-	if len(linked) == 1 {
+	v := values{varWay: s.list(working)}
+	switch {
+	case len(working) == 0 && len(linked) > 0:
+		p.Summary = []string{s.text("account.none_now"), s.text("account.stay")}
+	case len(working) < len(linked):
+		p.Summary = []string{s.say("account.by_now", &v)}
+	case n > 1:
+		p.Summary = []string{s.say("account.by", &v), s.text("account.one_may_stop")}
+	case len(linked) == 1:
 		v[varLogin] = only.login
 		p.Summary = []string{s.say("account.only", &v)}
-	} else {
+	default:
 		p.Summary = []string{s.say("account.by", &v), s.text("account.one_fate")}
 	}
 }

@@ -34,28 +34,28 @@ func (v Status) incident(s *scene, one StatusIncident) incident {
 	}
 	if !one.Confirmed.IsZero() {
 		text := s.text("incident.confirmed.here")
-		if len(one.Sites) > 0 {
+		if len(one.Sites) > 0 && len(v.Sites) > 1 {
 			text = s.say("incident.confirmed.text", filled)
 		}
 		shown.Steps = append(shown.Steps, v.step(s, "sure", one.Confirmed, s.text("incident.confirmed"), text))
 	}
 	shown.Steps = append(shown.Steps, v.step(s, "first", one.Detected, s.text("incident.detected"), s.say("incident."+kind+".text", filled)))
 	if one.Recovered.IsZero() {
-		shown.Todo = s.todo(one)
+		shown.Todo = v.todo(s, one)
 	}
 	return shown
 }
 
-// todo is what people can do now.
-func (s *scene) todo(one StatusIncident) []string {
-	if one.Slow {
+// todo is what people can do now. Another way is no advice while none works.
+func (v Status) todo(s *scene, one StatusIncident) []string {
+	switch {
+	case one.Slow:
 		return []string{s.text("todo.wait"), s.text("todo.another")}
+	case v.Verdict == StatusHard:
+		return []string{s.text("todo.session")}
+	default:
+		return []string{s.text("todo.another"), s.text("todo.session")}
 	}
-	todo := []string{s.text("todo.another"), s.text("todo.session")}
-	if one.Way.Kind == "kakao" {
-		todo = append(todo, s.text("help.kakao"))
-	}
-	return todo
 }
 
 // step is one moment: the time of day, with the day before it when that is not

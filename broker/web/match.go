@@ -2,7 +2,6 @@ package web
 
 import (
 	"html/template"
-	"strings"
 )
 
 type matchPage struct {
@@ -58,7 +57,7 @@ func (m Match) consequence(s *scene) *notice {
 		for i, w := range m.OtherWaysDown {
 			all[i] = s.name(w).name
 		}
-		n.Fact = s.say("match.down_many", &values{varWay: strings.Join(all, s.text("list"))})
+		n.Fact = s.say("match.down_many", &values{varWay: s.list(all)})
 	}
 	return n
 }

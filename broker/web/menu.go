@@ -11,7 +11,7 @@ type button struct {
 	Label           string
 	Name            string
 	Chip            string
-	Slow            string
+	Doubt           string // what its line says: it may be slow, or fail
 	Anyway          string // of a way that is down: the text of its row
 	Text            bool   // that row is no link: nobody may go there now
 	Again           string // what to say there when it works again
@@ -114,8 +114,11 @@ func (m Menu) sortWays(s *scene, p *menuPage) {
 				b.Chip = s.text("menu.open")
 			}
 		}
-		if w.Slow {
-			b.Slow = s.say("menu.slow", &v)
+		switch {
+		case w.Slow:
+			b.Doubt = s.say("menu.slow", &v)
+		case w.Unsteady:
+			b.Doubt = s.say("menu.unsteady", &v)
 		}
 		if w.Kind == "passkey" && !divided {
 			divided = true

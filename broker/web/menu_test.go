@@ -26,7 +26,7 @@ func TestNoticesSayWhyInThePersonsWords(t *testing.T) {
 		want   string
 	}{
 		{ReasonDown, "ko", "지금 카카오 로그인이 원활하지 않아요. 아래 방법으로 바로 로그인할 수 있어요. 오후 3:42에 확인했어요."},
-		{ReasonDown, "en", "Kakao Login isn’t working well right now. You can sign in another way below. Last checked 3:42 PM."},
+		{ReasonDown, "en", "Kakao Login isn’t working well right now. You can sign in another way below. Last checked 3:42 PM KST."},
 		{ReasonDown, "ja", "現在、カカオログインがつながりにくくなっています。 下のほかの方法ですぐにログインできます。 15:42 確認"},
 		{ReasonUnfinished, "ko", "카카오 로그인이 끝나지 않았나요? 다시 시도하거나 다른 방법을 골라 주세요. 진행 중이던 로그인은 그대로예요."},
 		{ReasonUnfinished, "en", "Didn’t finish signing in with Kakao? Try again or choose another way. Your sign-in is still open."},
@@ -87,9 +87,9 @@ func TestTimesAreToldInThePersonsWay(t *testing.T) {
 	}{
 		{"ko", checkedAt, nil, "오후 3:42에 확인했어요."},
 		{"ko", morning, nil, "오전 9:05에 확인했어요."},
-		{"en", morning, nil, "Last checked 9:05 AM."},
+		{"en", morning, nil, "Last checked 9:05 AM KST."},
 		{"ja", morning, nil, "09:05 確認"},
-		{"en", checkedAt, time.UTC, "Last checked 6:42 AM."},
+		{"en", checkedAt, time.UTC, "Last checked 6:42 AM UTC."},
 		{"en", checkedAt.Add(-13 * time.Hour), nil, ""},
 		{"en", checkedAt.Add(time.Hour), nil, ""},
 		{"en", time.Time{}, nil, ""},
@@ -161,7 +161,7 @@ func TestOrderIsTheCallers(t *testing.T) {
 		{ID: "corp", Kind: "oauth2", Name: "Hanbit ID", Href: "/c"},
 		{ID: "passkey", Kind: "passkey", Href: "/p"},
 		{ID: "line", Kind: "line", Href: "/l", Slow: true},
-		{ID: "nameless", Kind: "openid", Href: "/n"},
+		{ID: "nameless", Kind: "openid", Href: "/n", Unsteady: true},
 	}}
 	doc := draw(t, menu)
 	var got []string
@@ -177,9 +177,12 @@ func TestOrderIsTheCallers(t *testing.T) {
 	if len(byClass(doc, "or")) != 1 {
 		t.Error("the passkey is not set apart once")
 	}
-	slow := byID(doc, "way-line")
-	if got := text(byID(doc, attr(slow, "aria-describedby"))); got != "LINE Login may be slower than usual." {
-		t.Errorf("the slow way is described by %q", got)
+	for way, want := range map[string]string{
+		"line": "LINE Login may be slower than usual.", "nameless": "nameless sign-in may be unsteady right now.",
+	} {
+		if got := text(byID(doc, attr(byID(doc, "way-"+way), "aria-describedby"))); got != want {
+			t.Errorf("the way %s is described by %q, want %q", way, got, want)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package web
 
 import (
 	"slices"
-	"strings"
 )
 
 // A notice is the box above the buttons: a fact, ways on, and when we looked.
@@ -69,10 +68,28 @@ func (m Menu) notice(s *scene) *notice {
 	if (reason == ReasonDown || reason == ReasonCutOff) && onlyPasskeys(m.Ways) {
 		n.On[len(n.On)-1] = s.text("notice.down.passkey")
 	}
+	if reason == ReasonExisting {
+		n.On = append(n.On, m.downNow(s)...)
+	}
 	if s.StatusHref != "" && form.tone == "amber" {
 		n.Details = s.status()
 	}
 	return n
+}
+
+// downNow tells whoever looks for the way they used before that it is down.
+func (m Menu) downNow(s *scene) []string {
+	var down []Way
+	for _, w := range m.Ways {
+		if w.Down && w.Why != ReasonPaused && w.Why != ReasonBusy {
+			down = append(down, w)
+		}
+	}
+	if len(down) == 0 {
+		return nil
+	}
+	about := Notice{Way: down[0], Also: down[1:]}
+	return []string{about.fact(s, ReasonDown, true)}
 }
 
 // another reports whether a way other than the one the notice is about can be
@@ -99,7 +116,7 @@ func (n *Notice) fact(s *scene, reason Reason, about bool) string {
 		for _, w := range n.Also {
 			all = append(all, s.name(w).name)
 		}
-		return s.say("notice.down.many", &values{varWay: strings.Join(all, s.text("list"))})
+		return s.say("notice.down.many", &values{varWay: s.list(all)})
 	}
 	return s.say(key+".fact", &values{varWay: words.name, varLogin: words.login})
 }

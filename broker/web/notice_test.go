@@ -29,7 +29,7 @@ func TestNoticesOfTheFallbackSayWhoseTroubleItIs(t *testing.T) {
 		{"web views", "en", Notice{Reason: ReasonPartial, Device: "app"}, "Kakao Login isn’t working well inside other apps right now. Open this page in Chrome or Safari, or choose another way."},
 		{"paused", "ko", Notice{Reason: ReasonPaused}, "지금은 카카오 로그인을 쓸 수 없어요. 관리자가 잠시 멈췄어요. 아래 방법으로 바로 로그인할 수 있어요."},
 		{"two down", "ko", Notice{Reason: ReasonDown, Also: []Way{{ID: "naver", Kind: "naver"}}}, "지금 카카오·네이버 로그인이 원활하지 않아요. 아래 방법으로 바로 로그인할 수 있어요."},
-		{"two down", "en", Notice{Reason: ReasonDown, Also: []Way{{ID: "naver", Kind: "naver"}}}, "Signing in with Kakao, NAVER isn’t working well right now. You can sign in another way below."},
+		{"two down", "en", Notice{Reason: ReasonDown, Also: []Way{{ID: "naver", Kind: "naver"}}}, "Signing in with Kakao and NAVER isn’t working well right now. You can sign in another way below."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" "+tt.lang, func(t *testing.T) {

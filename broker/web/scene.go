@@ -170,13 +170,13 @@ func (s *scene) clock(at time.Time) string {
 	return clock(s.lang, at.In(zone))
 }
 
-// clock tells a time of day: 오후 3:42, 3:42 PM, 15:42.
+// clock tells a time of day: 오후 3:42, 3:42 PM KST, 15:42.
 func clock(lang string, at time.Time) string {
 	switch lang {
 	case "ja":
 		return at.Format("15:04")
 	case "en":
-		return at.Format("3:04 PM")
+		return at.Format("3:04 PM MST") // for readers who may live elsewhere
 	}
 	if at.Hour() < 12 {
 		return "오전 " + at.Format("3:04")

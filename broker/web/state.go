@@ -23,6 +23,9 @@ var shapes = map[string]template.HTML{
 // state words one of the keys of shapes; whatever is none of them is unknown,
 // never working.
 func (l *locale) state(class string) state {
+	if class == "unsteady" { // drawn as slow is
+		return state{Class: "slow", Word: l.text("state.unsteady"), Shape: shapes["slow"]}
+	}
 	shape, ok := shapes[class]
 	if !ok {
 		class, shape = "unknown", shapes["unknown"]

@@ -66,6 +66,7 @@ const (
 	ReadingSite     StatusReadingKind = "site"     // at Sites everything fails: the sites' trouble
 	ReadingSilent   StatusReadingKind = "silent"   // Sites were not heard from
 	ReadingSlow     StatusReadingKind = "slow"     // Ways are slow
+	ReadingUnsteady StatusReadingKind = "unsteady" // Ways fail for some, or are only just back
 	ReadingPaused   StatusReadingKind = "paused"   // operators switched Ways off
 	ReadingAlone    StatusReadingKind = "alone"    // the one site there is sees Ways fail, and others work
 	ReadingPlain    StatusReadingKind = "plain"    // it sees Ways fail, and nothing work
@@ -92,6 +93,7 @@ type statusPage struct {
 	At       string // the time of day, exact to the second
 	Site     string
 	Stale    string // what the heading becomes when the copy is old
+	Table    string // what the table is called
 	Columns  []statusColumn
 	Rows     []statusRow
 	Readings []string
@@ -181,6 +183,10 @@ func (v Status) table(s *scene, p *statusPage) {
 			silent[name] = true
 		}
 	}
+	p.Table = s.text("status.sites")
+	if len(v.Sites) == 1 {
+		p.Table = s.text("status.here")
+	}
 	for _, name := range v.Sites {
 		p.Columns = append(p.Columns, statusColumn{Name: s.site(name), Silent: silent[name]})
 	}
@@ -212,7 +218,7 @@ func (r StatusReading) words(s *scene) string {
 		for i, w := range r.Ways {
 			names[i] = s.name(w).name
 		}
-		v[varWay] = strings.Join(names, s.text("list"))
+		v[varWay] = s.list(names)
 		v[varLogin] = s.say("status.logins", v)
 	}
 	return s.say(key, v)
@@ -233,5 +239,14 @@ func (l *locale) sites(names []string) string {
 	for i, name := range names {
 		shown[i] = l.site(name)
 	}
-	return strings.Join(shown, l.text("list"))
+	return l.list(shown)
+}
+
+// list names several things in one sentence: 서울·부산·도쿄, Seoul, Busan and Tokyo.
+func (l *locale) list(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], l.text("list")) + l.text("list.last") + names[last]
 }

@@ -61,7 +61,7 @@ func TestStatusSaysItInOneSentence(t *testing.T) {
 		{"status stale", "ko", "정보가 오래됐어요 (3분 전)", ""},
 		{"status stale", "en", "This information is old (3 minutes ago)", ""},
 		{"status hard", "ko", "지금은 로그인이 어려워요", "확인한 모든 사이트에서 카카오·네이버 로그인이 안 돼요. 사이트 쪽 문제는 아니에요. 관리자가 LINE 로그인을 잠시 멈췄어요."},
-		{"status hard", "en", "Signing in is difficult right now", "Signing in with Kakao, NAVER isn’t working at any site that could check. The sites themselves aren’t the problem. LINE Login has been switched off for a while."},
+		{"status hard", "en", "Signing in is difficult right now", "Signing in with Kakao and NAVER isn’t working at any site that could check. The sites themselves aren’t the problem. LINE Login has been switched off for a while."},
 		{"status site", "ko", "일부 로그인 방법이 원활하지 않아요", "서울 사이트 쪽 문제예요. 로그인 제공자의 문제는 아니에요."},
 		{"status path", "ja", "一部のログイン方法がつながりにくくなっています", "カカオログインが利用できないのはソウル・jejuだけです。ほかのサイトでは正常です。"},
 		{"status unknown", "ko", "로그인 상태를 확인하고 있어요", "아직 확인한 것이 없어요."},
@@ -129,7 +129,7 @@ func TestStatusTellsIncidentsWithoutACause(t *testing.T) {
 		t.Fatalf("%d incidents, want 2", len(cards))
 	}
 	want := "카카오 로그인이 안 돼요 진행 중 15:36 확인 서울·부산·도쿄에서 확인했어요. 15:31 감지 카카오 로그인이 안 돼요. 확인하고 있어요. " +
-		"지금 할 수 있는 일 전에 연결한 다른 방법으로 로그인해 주세요. 이미 로그인된 화면은 계속 쓸 수 있어요. 카카오톡 앱이 열리지 않으면 카카오계정(이메일·전화번호)으로 로그인해 보세요."
+		"지금 할 수 있는 일 전에 연결한 다른 방법으로 로그인해 주세요. 이미 로그인된 화면은 계속 쓸 수 있어요."
 	if got := spaced(cards[0]); got != want {
 		t.Errorf("the incident says\n%s\nwant\n%s", got, want)
 	}

@@ -49,6 +49,7 @@ type Way struct {
 	Open     bool   // the chip "in progress": a leg was begun and did not come back
 	Down     bool   // moved out of the buttons into a text row
 	Slow     bool   // a line below the button says that it may take longer
+	Unsteady bool   // it says instead that it may fail: back only lately, or failing for some
 	// Why a way is Down, where that changes its words: ReasonCutOff,
 	// ReasonBusy (try again soon) or ReasonPaused (an operator switched it off:
 	// its row is no link). Empty and anything else is told as not working.
