@@ -8,8 +8,9 @@
 // one site of all; the login page takes the place of metadata where a provider has
 // none. One that is under suspicion is asked at once and then every
 // [HurriedEvery], at most [PerMinute] times a minute, until it is good again. A
-// provider that wants to be left alone is, and one that is retired. Canaries are places that have nothing
-// to do with providers: if they too are out of reach, the trouble is ours.
+// provider that wants to be left alone is, once it is known whether it fails, and
+// so is one that is retired. Canaries are places that have nothing to do with
+// providers: if they too are out of reach, the trouble is ours.
 //
 // It does not judge: what an answer means is the provider's to say, what follows
 // from it the board's. It never stands in the way of a login.

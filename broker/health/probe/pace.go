@@ -252,8 +252,13 @@ func (p *pace) told(answer providers.Probed, now time.Time) {
 	}
 }
 
-// minded keeps away from a provider that refuses probes.
+// minded keeps away from a provider that refuses probes. One that fails and asks
+// for time gets it as soon as it was asked often enough to be sure: a quiet site
+// would otherwise not know for all that time.
 func (p *pace) minded(answer providers.Probed, now time.Time) {
+	if answer.Outcome.Theirs() && answer.RetryAfter > 0 && p.failingFor(now) < 2*HurriedEvery {
+		return
+	}
 	if answer.RetryAfter <= 0 {
 		if p.unrefused++; p.unrefused >= calm && p.slower > 0 {
 			p.unrefused = 0
@@ -266,4 +271,12 @@ func (p *pace) minded(answer providers.Probed, now time.Time) {
 	if until := now.Add(min(answer.RetryAfter, maxSilence)); until.After(p.silent) {
 		p.silent = until
 	}
+}
+
+// failingFor is how long the failures that are known have lasted.
+func (p *pace) failingFor(now time.Time) time.Duration {
+	if p.suspect == nil || p.suspect.failing.IsZero() {
+		return 0
+	}
+	return now.Sub(p.suspect.failing)
 }

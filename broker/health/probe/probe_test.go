@@ -625,3 +625,23 @@ func TestRetiredProviderIsLeftAlone(t *testing.T) {
 		}
 	})
 }
+
+// A provider that fails and asks for an hour is known to be down first: three
+// failures, as far apart as a verdict wants them, and then it has its hour.
+func TestFailureThatAsksForTime(t *testing.T) {
+	running(t, nil, func(_ *Schedule, u *upstream, b *board) {
+		time.Sleep(time.Minute)
+		u.says(providers.Down, every...)
+		u.set(func() { u.rest = 30 * time.Minute })
+		from := time.Now()
+		time.Sleep(ShallowEvery + 20*time.Second)
+		if got := count(u.since(from), providers.LevelToken); got < 3 {
+			t.Errorf("the token endpoint was asked %d times, want 3 to be sure", got)
+		}
+		silent := time.Now()
+		time.Sleep(29 * time.Minute)
+		if asked := u.since(silent); len(asked) > 1 {
+			t.Errorf("asked %d times in the time it wanted", len(asked))
+		}
+	})
+}
