@@ -214,7 +214,7 @@ func (t tried) pass(by evidence, after time.Duration) bool {
 	if t.calls.n >= trialEnough {
 		return t.calls.success() > trialSuccess
 	}
-	return t.good >= probesGood && t.calls.failed == 0 && (t.quiet || after >= trialPatience)
+	return t.good >= probesGood && t.calls.part() <= callsLimit && (t.quiet || after >= trialPatience)
 }
 
 // fail tells whether the trials showed that it is too early.

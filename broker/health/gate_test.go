@@ -156,6 +156,8 @@ func TestTrials(t *testing.T) {
 		{"five of five fail", byCalls, tried{calls: share{5, 5}}, 0, false, true},
 		{"four failures are too few", byCalls, tried{calls: share{4, 4}}, 0, false, false},
 		{"a quiet site: three good deep probes", byProbes, tried{good: 3, quiet: true}, 0, true, false},
+		{"a quiet site: one stranger's failure among four keeps nobody out", byCalls, tried{good: 3, quiet: true, calls: share{4, 1}}, 0, true, false},
+		{"a quiet site: one of three is too much", byCalls, tried{good: 3, quiet: true, calls: share{3, 1}}, 0, false, false},
 		{"a quiet site: two good deep probes", byProbes, tried{good: 2, quiet: true}, 0, false, false},
 		{"a quiet site, and a trial failed", byProbes, tried{good: 3, quiet: true, calls: share{1, 1}}, 0, false, false},
 		{"a busy site waits for trials", byCalls, tried{good: 9}, 30 * time.Second, false, false},
