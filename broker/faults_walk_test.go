@@ -118,7 +118,7 @@ func (w *walker) login(ctx context.Context) (walked, error) {
 	defer cancel()
 	var way walked
 	page, err := w.browser.Open(ctx, w.demo+"/login?prompt=login")
-	for step := 0; step < 24; step++ {
+	for range 24 {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return way, fmt.Errorf("after %v: %w", way.choices, ctx.Err())
