@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/cluster"
@@ -29,14 +30,7 @@ func TestWhoLeads(t *testing.T) {
 			for _, name := range tt.members {
 				members = append(members, cluster.Member{Name: name, Site: name[:5], Node: name[6:]})
 			}
-			hears := func(site, node string) bool {
-				for _, name := range tt.heard {
-					if name == site+"/"+node {
-						return true
-					}
-				}
-				return false
-			}
+			hears := func(site, node string) bool { return slices.Contains(tt.heard, site+"/"+node) }
 			if got := first("seoul", "b", members, hears); got != tt.want {
 				t.Errorf("leads: %v", got)
 			}
