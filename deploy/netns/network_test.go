@@ -63,9 +63,12 @@ type network struct {
 }
 
 // guardScript waits until its input ends, which it does when the test's process
-// has ended in whatever way, and removes the machines with all that runs there.
-// $0 is that process, which visits namespaces but does not live in them.
+// has ended in whatever way, and removes the machines with all that runs there and
+// the test's folder, $1. $0 is that process, which visits namespaces but does not
+// live in them.
 const guardScript = `read -r _
+dir=$1
+shift
 for name; do
 	for pid in $(ip netns pids "$name" 2>/dev/null); do
 		[ "$pid" = "$0" ] || kill -9 "$pid"
@@ -76,10 +79,12 @@ for name; do
 	rm -rf "/etc/netns/$name"
 done
 rmdir /etc/netns 2>/dev/null
+rm -rf "$dir"
+rmdir "${dir%/*}" 2>/dev/null
 exit 0`
 
-// newNetwork makes all machines; hosts is what /etc/hosts says on each of them.
-func newNetwork(t *testing.T, hosts string) *network {
+// newNetwork makes all machines, which go with dir; hosts is what /etc/hosts says on each of them.
+func newNetwork(t *testing.T, dir, hosts string) *network {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("network namespaces need root: go test -c -o netns.test ./deploy/netns && sudo ./netns.test; deploy/test.sh faults does it")
@@ -88,13 +93,13 @@ func newNetwork(t *testing.T, hosts string) *network {
 		t.Fatal("ip is missing: apt-get install iproute2")
 	}
 	n := &network{t: t, run: "bongsu-" + strings.ToLower(rand.Text()[:6])}
-	n.guard()
+	n.guard(dir)
 	n.build(hosts)
 	return n
 }
 
 // guard has everything removed when the test ends, or its process does.
-func (n *network) guard() {
+func (n *network) guard(dir string) {
 	n.t.Helper()
 	names := []string{n.name("hub")}
 	for _, m := range machines {
@@ -104,7 +109,7 @@ func (n *network) guard() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, strconv.Itoa(os.Getpid())}, names...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, strconv.Itoa(os.Getpid()), dir}, names...)...)
 	cmd.Stdin, cmd.SysProcAttr = waits, &syscall.SysProcAttr{Setpgid: true} // or what interrupts the test would end it first
 	err = cmd.Start()
 	if err = errors.Join(err, waits.Close()); err != nil {

@@ -85,7 +85,8 @@ type world struct {
 // newWorld makes the network and starts what the sites need.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{network: newNetwork(t, hosts()), dir: t.TempDir()}
+	dir := t.TempDir()
+	w := &world{network: newNetwork(t, dir, hosts()), dir: dir}
 	certificate := w.certify()
 	w.direct = pgtest.Database(t, "netns", func(context.Context, string) error { return nil })
 	w.relay(w.direct)
