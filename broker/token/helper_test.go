@@ -89,6 +89,7 @@ func (f *facts) Epoch(kind store.FactKind, id string) int64 {
 	}
 	return 0
 }
+
 func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	if f.fails != nil {
 		return f.fails
