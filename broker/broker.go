@@ -52,6 +52,9 @@ type Options struct {
 	// they must not block. Either may be nil.
 	OnEvent func(audit.Event)
 	OnStep  func(login.Observation)
+	// OnChange sees every change of what this node holds of a provider; it must
+	// not block. Nil sees nothing.
+	OnChange func(health.Transition)
 	// Fetch changes how outgoing requests are made, before the first one; tests
 	// reach simulated providers with it that have names and certificates of their own.
 	Fetch func(*fetch.Options)

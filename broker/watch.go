@@ -25,7 +25,7 @@ func (b *Broker) openBoard(context.Context) error {
 		Verify: func(site string, message, signature []byte) bool {
 			return b.signing.VerifyNews(site, newsHealth, message, signature)
 		},
-		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry, Suspect: b.suspect, Changed: b.metrics.changed,
+		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry, Suspect: b.suspect, Changed: b.changed,
 	})
 	if err != nil {
 		return err
@@ -91,4 +91,12 @@ func (b *Broker) Explain(provider string) (string, bool) {
 	}
 	text, err := json.Marshal(found)
 	return string(text), err == nil
+}
+
+// changed tells what the board holds of a provider from now on.
+func (b *Broker) changed(t health.Transition) {
+	b.metrics.changed(t)
+	if b.options.OnChange != nil {
+		b.options.OnChange(t)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/dev/demo"
 	"github.com/bongsu/bongsu/broker/dev/switchboard"
+	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/fakeidp"
@@ -66,6 +67,23 @@ func (t *teller) step(o login.Observation) {
 		detail += " " + o.Code
 	}
 	t.add(switchboard.Event{Kind: switchboard.StepFailed, Provider: o.Provider, Detail: detail})
+}
+
+// change tells when a broker finds out that a provider fails, wavers or is back.
+// That nothing is wrong at first is no news.
+func (t *teller) change(c health.Transition) {
+	e := switchboard.Event{Provider: c.Provider, Detail: string(c.Cause)}
+	switch {
+	case c.To == health.Down:
+		e.Kind = switchboard.StateDown
+	case c.To == health.Degraded:
+		e.Kind = switchboard.StateDegraded
+	case c.To == health.Up && c.From != health.Unknown:
+		e.Kind = switchboard.StateUp
+	default:
+		return
+	}
+	t.add(e)
 }
 
 func (t *teller) upstream(e fakeidp.Event) {

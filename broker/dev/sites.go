@@ -92,11 +92,11 @@ func (i *Instance) buildSite(ctx context.Context, site *Site, opened *sqlstore.S
 	o := broker.Options{
 		Logger: i.options.Logger, Dev: true, Shared: opened,
 		Clients: []client.Option{client.InsecureLoopback(), client.InsecureRedirects(client.LoopbackHTTP)},
-		OnEvent: i.teller.audit, OnStep: i.teller.step, Fetch: i.network.From(site.name).Fetch,
+		OnEvent: i.teller.audit, OnStep: i.teller.step, OnChange: i.teller.change, Fetch: i.network.From(site.name).Fetch,
 	}
 	if len(i.sites) > 1 {
 		told := i.teller.at(site.name)
-		o.OnEvent, o.OnStep = told.audit, told.step
+		o.OnEvent, o.OnStep, o.OnChange = told.audit, told.step, told.change
 		o.Logger = i.options.Logger.With(slog.String("site", site.name))
 	}
 	site.broker, err = broker.New(ctx, site.config, o)

@@ -16,6 +16,9 @@ const (
 	PageShown       Kind = "page.shown"       // a person is at a provider's page
 	PersonDeclined  Kind = "person.declined"  // … and said no there
 	StepFailed      Kind = "step.failed"      // Detail is step and outcome
+	StateDown       Kind = "state.down"       // a broker found out; Detail is the cause
+	StateDegraded   Kind = "state.degraded"   // … that it is slow or unsteady
+	StateUp         Kind = "state.up"         // … that it works again
 	LegFailed       Kind = "leg.failed"       // the person is back at the menu; Detail is why
 	AccountOpened   Kind = "account.opened"   // by the person's yes
 	LoginCompleted  Kind = "login.completed"  // Client has its code
