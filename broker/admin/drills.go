@@ -90,7 +90,7 @@ func (h *Handler) drillReport(c *call) (any, error) {
 			return nil, err
 		}
 		if len(drills) == 0 {
-			return nil, notFound("there was no drill yet")
+			return nil, notFound("there was no drill yet; bongsu drill start begins one")
 		}
 		id = drills[0].ID
 	}

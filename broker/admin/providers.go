@@ -24,7 +24,7 @@ func (h *Handler) provider(c *call) (Provider, error) {
 	id := c.r.PathValue("provider")
 	i := slices.IndexFunc(h.o.Providers, func(p Provider) bool { return p.ID == id })
 	if i < 0 {
-		return Provider{}, notFound(fmt.Sprintf("no provider is called %q", id))
+		return Provider{}, notFound(fmt.Sprintf("no provider is called %q; bongsu provider list names them", id))
 	}
 	return h.o.Providers[i], nil
 }

@@ -139,8 +139,8 @@ func explanation(out io.Writer, e health.Explanation) {
 	}
 	g := e.Gate
 	say(out, "gate\t%s since %s; hold %s, relapses %d, penalty %.0f; %d of %d trials passed\n",
-		g.Phase, when(g.Since), g.Hold, g.Relapse, g.Penalty, g.Passed, g.Trials)
-	say(out, "sites\t%s: %d of %d with evidence say down\n", e.Global.State, e.Global.Down, e.Global.Sites)
+		g.Phase, when(g.Since), g.Hold.Round(time.Second), g.Relapse, g.Penalty, g.Passed, g.Trials)
+	say(out, "sites\t%d of %d with evidence say down; together: %s\n", e.Global.Down, e.Global.Sites, e.Global.State)
 	for _, vote := range e.Global.Votes {
 		say(out, "  %s\t%s\n", vote.Site, vote.State)
 	}
