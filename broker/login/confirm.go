@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/keys/seal"
@@ -120,7 +121,9 @@ func (h *Handler) confirmUnlink(v *visit) error {
 	}
 	links = slices.DeleteFunc(links, func(l store.Link) bool { return LinkTag(l.IdentityKey) == v.login.Remove })
 	for _, l := range links {
-		view.Left = append(view.Left, h.wayView(v, l.Provider))
+		left := h.wayView(v, l.Provider)
+		left.Down = h.now().snapshot.Of(l.Provider).State == health.Down
+		view.Left = append(view.Left, left)
 	}
 	return h.Pages.Write(v.w, http.StatusOK, view)
 }

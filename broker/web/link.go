@@ -1,6 +1,9 @@
 package web
 
-import "html/template"
+import (
+	"html/template"
+	"slices"
+)
 
 // Link asks whether two identities, both just proven, shall lead to one account.
 type Link struct {
@@ -65,7 +68,7 @@ type Unlink struct {
 	Frame
 
 	Way          Way
-	Left         []Way  // what remains; never empty
+	Left         []Way  // what remains, with what is Down; never empty
 	Action       string // form "unlink" posts here, with Identity
 	Identity     string
 	CancelAction string
@@ -96,6 +99,9 @@ func (u Unlink) model(s *scene) (any, error) {
 		left := s.name(u.Left[0])
 		v := values{varWay: left.name, varLogin: left.login}
 		p.Warning = &notice{Tone: "amber", Fact: s.say("unlink.left", &v), On: []string{s.say("unlink.risk", &v)}}
+	}
+	if !slices.ContainsFunc(u.Left, func(w Way) bool { return !w.Down }) {
+		p.Warning = &notice{Tone: "amber", Fact: s.text("unlink.none_now"), On: []string{s.text("unlink.locked_out")}}
 	}
 	return p, nil
 }

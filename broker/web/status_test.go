@@ -63,7 +63,7 @@ func TestStatusSaysItInOneSentence(t *testing.T) {
 		{"status hard", "ko", "지금은 로그인이 어려워요", "확인한 모든 사이트에서 카카오·네이버 로그인이 안 돼요. 사이트 쪽 문제는 아니에요. 관리자가 LINE 로그인을 잠시 멈췄어요."},
 		{"status hard", "en", "Signing in is difficult right now", "Signing in with Kakao and NAVER isn’t working at any site that could check. The sites themselves aren’t the problem. LINE Login has been switched off for a while."},
 		{"status site", "ko", "일부 로그인 방법이 원활하지 않아요", "서울 사이트 쪽 문제예요. 로그인 제공자의 문제는 아니에요."},
-		{"status path", "ja", "一部のログイン方法がつながりにくくなっています", "カカオログインが利用できないのはソウル・jejuだけです。ほかのサイトでは正常です。"},
+		{"status path", "ja", "一部のログイン方法がつながりにくくなっています", "カカオログインが利用できないのはソウル・jejuだけです。ほかのサイトではログインできます。"},
 		{"status unknown", "ko", "로그인 상태를 확인하고 있어요", "아직 확인한 것이 없어요."},
 	}
 	for _, tt := range tests {

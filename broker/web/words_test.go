@@ -95,3 +95,21 @@ func TestWhatIsOnlyJustBackIsCalledUnsteadyNotSlow(t *testing.T) {
 		t.Errorf("it is read as %q", got)
 	}
 }
+
+func TestUnlinkingWarnsWhenWhatIsLeftIsDown(t *testing.T) {
+	kakao := Way{ID: "kakao", Kind: "kakao"}
+	broken := kakao
+	broken.Down = true
+	for _, tt := range []struct {
+		left []Way
+		want string
+	}{
+		{[]Way{kakao}, "남는 로그인 길: 카카오 1개 카카오 로그인이 멈추면 들어올 수 없어요. 그래도 끊을까요?"},
+		{[]Way{broken}, "남는 로그인은 지금 원활하지 않아요. 끊고 로그아웃하면 바로 다시 들어오지 못할 수 있어요. 그래도 끊을까요?"},
+	} {
+		doc := draw(t, Unlink{Frame: frame("ko"), Way: Way{ID: "naver", Kind: "naver"}, Left: tt.left, Action: "/x"})
+		if got := spaced(byClass(doc, "notice")[0]); got != tt.want {
+			t.Errorf("the page warns %q, want %q", got, tt.want)
+		}
+	}
+}
