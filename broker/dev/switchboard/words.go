@@ -229,9 +229,13 @@ func (t words) tell(lang string, e Event) (title, text string) {
 	if e.Provider != "" {
 		name = look.Way(lang, e.Provider)
 	}
+	place := ""
+	if e.Site != "" {
+		place = look.Place(lang, e.Site)
+	}
 	title = fill(p.title, name)
 	var parts []string
-	for _, part := range []string{e.Client, fill(p.text, name), e.Detail} {
+	for _, part := range []string{place, e.Client, fill(p.text, name), e.Detail} {
 		if part != "" {
 			parts = append(parts, part)
 		}

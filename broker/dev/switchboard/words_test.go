@@ -45,7 +45,7 @@ func TestTell(t *testing.T) {
 		{"a login", "en", Event{Kind: LoginCompleted, Client: "demo", Provider: "naver"}, "Login completed", "demo · Naver"},
 		{"a login in Korean", "ko", Event{Kind: LoginCompleted, Client: "demo", Provider: "naver"}, "로그인 끝", "demo · 네이버"},
 		{"a step", "en", Event{Kind: StepFailed, Provider: "kakao", Detail: "token theirs.slow"}, "", "Kakao: step failed · token theirs.slow"},
-		{"a site finds out", "ko", Event{Kind: StateDown, Provider: "kakao", Detail: "provider"}, "카카오 안 됨", "메뉴에서 안내로 옮겼어요 · provider"},
+		{"a site finds out", "ko", Event{Kind: StateDown, Site: "seoul", Provider: "kakao", Detail: "provider"}, "카카오 안 됨", "서울 · 메뉴에서 안내로 옮겼어요 · provider"},
 		{"a login by nobody", "en", Event{Kind: LoginCompleted, Client: "demo"}, "Login completed", "demo"},
 		{"a kind without words", "en", Event{Kind: "new.kind", Detail: "x"}, "new.kind", "x"},
 	}
