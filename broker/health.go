@@ -10,9 +10,13 @@ import (
 // livez answers while the process runs.
 func (b *Broker) livez(w http.ResponseWriter, _ *http.Request) error { return okay(w) }
 
-// readyz answers whether a login could succeed here: keys are loaded, or New
-// had failed, and the store takes writes. It never asks a provider or a peer.
+// readyz answers whether a login could succeed here: this site has keys that
+// sign, which one that has just joined may not have yet, and the store takes
+// writes. It never asks a provider or a peer.
 func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
+	if err := b.signing.Ready(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 	defer cancel()
 	if err := b.store.Ping(ctx); err != nil {

@@ -152,7 +152,7 @@ func pageProblem(err error) (web.Problem, int) {
 
 // unchecked reports whether err means that nothing is known (P5).
 func unchecked(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, seal.ErrUnavailable) || errors.Is(err, keys.ErrUnavailable) ||
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, seal.ErrUnavailable) || errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrNoKey) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 

@@ -92,6 +92,18 @@ func (r *Ring) Sign(k Kind, a Algorithm, claims []byte) (string, error) {
 	return s.sign(k, claims)
 }
 
+// Ready returns nil when a token of every algorithm in use can be signed.
+// [ErrNoKey]: this new site's first keys are still being published.
+func (r *Ring) Ready() error {
+	signers := r.current.Load().signers
+	for _, a := range r.options.Algorithms {
+		if signers[a] == nil {
+			return fmt.Errorf("%w for %s", ErrNoKey, string(a))
+		}
+	}
+	return nil
+}
+
 // JWKS returns the key set (RFC 7517 5): every published, active and retiring
 // key of all sites, in the order of their kids, so that it is the same bytes
 // wherever the same records are known. It is prepared; asking costs nothing.

@@ -131,6 +131,9 @@ func TestANewSiteWaitsUntilItsKeyIsKnown(t *testing.T) {
 	if _, err := busan.Sign(keys.IDToken, keys.ES256, claims); !errors.Is(err, keys.ErrNoKey) {
 		t.Errorf("a new site signs at once: error %v, want %v", err, keys.ErrNoKey)
 	}
+	if err := busan.Ready(); !errors.Is(err, keys.ErrNoKey) {
+		t.Errorf("a new site is ready: %v", err)
+	}
 	keys.Tick(t.Context(), busan)
 	keys.Tick(t.Context(), seoul)
 	if len(kids(t, seoul)) != 3 || !bytes.Equal(seoul.JWKS().Body, busan.JWKS().Body) {
