@@ -38,8 +38,8 @@ type Counts struct {
 	SavedByOneClick int `json:"saved_by_one_click"` // by another way, after one that failed
 	SavedByMore     int `json:"saved_by_more"`      // after more than one
 	WronglyMoved    int `json:"wrongly_moved"`      // sent elsewhere although their provider worked
-	GaveUp          int `json:"gave_up"`            // although a way of theirs worked
-	Stranded        int `json:"stranded"`           // no way of theirs worked
+	GaveUp          int `json:"gave_up"`            // although another way of theirs worked
+	Stranded        int `json:"stranded"`           // no way of theirs worked for them
 	TurnedAway      int `json:"turned_away"`        // by a ceiling, each time
 }
 
@@ -136,8 +136,8 @@ func (r *Report) writeTotals(text io.Writer) {
 		{"saved by another way, at once", r.SavedAtOnce},
 		{"saved by another way, one click more", r.SavedByOneClick},
 		{"saved by another way, after more", r.SavedByMore},
-		{"gave up although a way of theirs worked", r.GaveUp},
-		{"stranded: no way of theirs worked", r.Stranded},
+		{"gave up although another way of theirs worked", r.GaveUp},
+		{"stranded: no way of theirs worked for them", r.Stranded},
 		{"wrongly moved", r.WronglyMoved},
 	} {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", line.what, share(line.n)) // into memory

@@ -142,7 +142,7 @@ func TestReportIsReadable(t *testing.T) {
 	if _, err := played(t, s).WriteTo(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"logins begun", "stranded: no way of theirs worked", "FOUND OUT AFTER", "ALL LOGINS BACK AFTER", "TURNED AWAY", "+0:01:00"} {
+	for _, want := range []string{"logins begun", "stranded: no way of theirs worked for them", "FOUND OUT AFTER", "ALL LOGINS BACK AFTER", "TURNED AWAY", "+0:01:00"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, text.String())
 		}

@@ -83,10 +83,11 @@ func (t *tally) completed(w *world, c crowd, n int) {
 	})
 }
 
-// gaveUp notes people who leave, by whether any way of theirs works.
+// gaveUp notes people who leave, by whether a way that they did not try works.
 func (t *tally) gaveUp(w *world, c crowd, n int) {
+	tried := c.route.ways[:min(c.at+1, len(c.route.ways))]
 	works := slices.ContainsFunc(t.script.Groups[c.group].Ways, func(way string) bool {
-		return !w.things.of(way, c.node.site).fails()
+		return !slices.Contains(tried, way) && !w.things.of(way, c.node.site).fails()
 	})
 	t.counts(func(counts *Counts) {
 		if works {
