@@ -107,6 +107,21 @@ install_everything() {
 	need_modules
 }
 
+# in_namespaces RUN TIMEOUT [FLAG…]: the tests RUN of real processes in network
+# namespaces, as root; built, with FLAGs, as whoever runs this, so that root leaves
+# nothing in their caches.
+in_namespaces() {
+	local run=$1 timeout=$2 dir status=0
+	shift 2
+	dir=$(mktemp -d)
+	CGO_ENABLED=0 go build -o "$dir/bongsu" ./cmd/bongsu && go test "$@" -c -o "$dir/netns.test" ./deploy/netns && (
+		cd deploy/netns && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="$BONGSU_TEST_POSTGRES" \
+			"$dir/netns.test" -test.run "$run" -test.v -test.timeout "$timeout"
+	) || status=$?
+	rm -r "$dir"
+	return "$status"
+}
+
 # postgres_bin prints where the newest PostgreSQL, 15 or later, has its programs.
 postgres_bin() {
 	local dir

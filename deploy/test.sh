@@ -57,16 +57,10 @@ lane_race() {
 
 # The namespaces mostly wait, so both run at once.
 lane_faults() {
-	local dir faults status=0
+	local faults status=0
 	go test -count=1 -run '^TestFault' ./broker &
 	faults=$!
-	dir=$(mktemp -d)
-	# Built as whoever runs this, so that root leaves nothing in their caches.
-	CGO_ENABLED=0 go build -o "$dir/bongsu" ./cmd/bongsu && go test -c -o "$dir/netns.test" ./deploy/netns && (
-		cd deploy/netns && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="$BONGSU_TEST_POSTGRES" \
-			"$dir/netns.test" -test.run '^TestNamespaces' -test.v -test.timeout 200s
-	) || status=$?
-	rm -r "$dir"
+	in_namespaces '^TestNamespaces$' 200s || status=$?
 	wait "$faults" || status=$?
 	return "$status"
 }
@@ -93,7 +87,7 @@ build() {
 	CGO_ENABLED=1 go test -race -count=1 -run '^$' $race_packages_text >/dev/null
 }
 
-export -f fail as_root lane_unit lane_store lane_race lane_faults lane_browser browser_packages
+export -f fail as_root in_namespaces lane_unit lane_store lane_race lane_faults lane_browser browser_packages
 
 # run_lane NAME: runs it, for at most twice its budget, and notes how it went.
 summary=()
