@@ -3,7 +3,7 @@
 #
 #   unit      lint, and everything that needs no database and no browser   240 s
 #   store     the store on both databases, the whole broker, abuse cases   300 s
-#   race      the race detector: keys, login, session and their kin        180 s
+#   race      the race detector: keys, login, session and their kin        240 s
 #   faults    every fault of a provider, and three real processes in
 #             network namespaces, as root                                  240 s
 #   browser   real Chromium                                                240 s
@@ -19,7 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/machine.sh
 . deploy/machine.sh
 
-declare -A budget=([unit]=240 [store]=300 [race]=180 [faults]=240 [browser]=240)
+declare -A budget=([unit]=240 [store]=300 [race]=240 [faults]=240 [browser]=240)
 all_lanes=(unit store race faults browser)
 
 # What has a lane of its own.
