@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/bongsu/bongsu/broker/health"
+import (
+	"encoding/json"
+
+	"github.com/bongsu/bongsu/broker/health"
+)
 
 // GossipAddress is where this node listens to others, UDP and TCP.
 func (b *Broker) GossipAddress() string {
@@ -14,3 +18,14 @@ func (b *Broker) GossipAddress() string {
 
 // Board is what this node knows of its providers.
 func (b *Broker) Board() *health.Board { return b.board }
+
+// Explain returns every number behind the verdict on a provider, as JSON; false
+// when there is no such provider.
+func (b *Broker) Explain(provider string) (string, bool) {
+	found, ok := b.board.Explain(provider)
+	if !ok {
+		return "", false
+	}
+	text, err := json.Marshal(found)
+	return string(text), err == nil
+}

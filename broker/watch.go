@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/ceiling"
@@ -80,17 +79,6 @@ func (b *Broker) recorded(e audit.Event) {
 	if b.options.OnEvent != nil {
 		b.options.OnEvent(e)
 	}
-}
-
-// Explain returns every number behind the verdict on a provider, as JSON, for
-// tests and tools beside the program; false when there is no such provider.
-func (b *Broker) Explain(provider string) (string, bool) {
-	found, ok := b.board.Explain(provider)
-	if !ok {
-		return "", false
-	}
-	text, err := json.Marshal(found)
-	return string(text), err == nil
 }
 
 // changed tells what the board holds of a provider from now on.
