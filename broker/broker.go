@@ -87,7 +87,7 @@ type Broker struct {
 	outgoing  *fetch.Client
 	sealing   *seal.Ring
 	signing   *keys.Ring
-	clients   *client.Registry
+	clients   *client.Directory
 	providers []providers.Provider
 	accounts  *account.Directory
 	sessions  *session.Keeper

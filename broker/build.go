@@ -94,12 +94,8 @@ func (b *Broker) openNegative(ctx context.Context) error {
 }
 
 func (b *Broker) readClients(context.Context) error {
-	registry, err := client.NewRegistry(b.config.Clients, b.options.Clients...)
-	if err != nil {
-		return err
-	}
-	b.clients = registry
-	return nil
+	b.clients = client.NewDirectory(b.options.Clients...)
+	return b.clients.SetFile(b.config.Clients)
 }
 
 func (b *Broker) buildProviders(context.Context) error {

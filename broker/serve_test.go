@@ -39,8 +39,8 @@ func shell(t *testing.T, log io.Writer) *Broker {
 		t.Fatal(err)
 	}
 	shop := &client.Client{ID: "shop", Name: "Shop", FirstParty: true, Public: true, RedirectURIs: []string{"https://shop.example/cb"}}
-	clients, err := client.NewRegistry([]*client.Client{shop})
-	if err != nil {
+	clients := client.NewDirectory()
+	if err := clients.SetFile([]*client.Client{shop}); err != nil {
 		t.Fatal(err)
 	}
 	return &Broker{

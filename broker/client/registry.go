@@ -55,12 +55,7 @@ type Registry struct {
 // reports every problem at once.
 func NewRegistry(clients []*Client, opts ...Option) (*Registry, error) {
 	o := collect(opts)
-	r := &Registry{
-		byID:    make(map[string]*Client, len(clients)),
-		byTag:   make(map[string]*Client, len(clients)),
-		origins: make(map[string]bool),
-		wider:   o.wider,
-	}
+	r := newRegistry(o)
 	var problems []error
 	for _, c := range clients {
 		if err := c.Validate(opts...); err != nil {
@@ -75,6 +70,15 @@ func NewRegistry(clients []*Client, opts ...Option) (*Registry, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+func newRegistry(o options) *Registry {
+	return &Registry{
+		byID:    make(map[string]*Client),
+		byTag:   make(map[string]*Client),
+		origins: make(map[string]bool),
+		wider:   o.wider,
+	}
 }
 
 func (r *Registry) add(c *Client) error {
