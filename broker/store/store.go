@@ -181,6 +181,11 @@ type Grants interface {
 	// grant, or no such account.
 	GrantedAccount(ctx context.Context, grantID string) (Grant, Account, error)
 
+	// GrantsOfSession returns at most limit grants, never more than 1000, that
+	// logins of a session gave and that have not expired at at, newest first, as
+	// the writer knows them.
+	GrantsOfSession(ctx context.Context, sid string, at time.Time, limit int) ([]Grant, error)
+
 	// PurgeGrants deletes at most limit grants that expired before at, oldest
 	// first, and returns how many went.
 	PurgeGrants(ctx context.Context, at time.Time, limit int) (int, error)
@@ -287,6 +292,8 @@ type Store interface {
 	Drills
 	Pins
 	Activities
+	Logouts
+	Assertions
 
 	// Ping answers nil when the writer takes writes, by writing. ErrUnavailable.
 	Ping(ctx context.Context) error

@@ -39,7 +39,7 @@ func do(t *testing.T, db *sql.DB, statement string) {
 }
 
 func TestSchema(t *testing.T) {
-	const latest = 3
+	const latest = 5
 	tests := []struct {
 		name    string
 		before  []string // what happened to a database of today

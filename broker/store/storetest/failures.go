@@ -78,7 +78,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"InsertSealingKey", func(ctx context.Context) error { _, err := s.InsertSealingKey(ctx, sealing); return err }},
 		{"DeleteSealingKeys", func(ctx context.Context) error { return s.DeleteSealingKeys(ctx, dawn) }},
 		{"Ping", s.Ping},
-	}, operations(t, s, a)...)
+	}, append(operations(t, s, a), logoutVerbs(t, s)...)...)
 }
 
 // facts are the errors that a failure must not be mistaken for.
