@@ -113,14 +113,15 @@ func (tr *traffic) comeBack(n *node, o Observation, started time.Time, back int)
 }
 
 // detect returns how long after a fault each of a number of runs holds the
-// provider to be down, and how many did not within two minutes.
-func detect(t *testing.T, rate float64, runs int, fault func(*traffic)) (took []time.Duration, missed int) {
+// provider to be down, and how many did not within two minutes. The fault comes
+// when the site has been up for some seconds.
+func detect(t *testing.T, rate float64, runs, up int, fault func(*traffic)) (took []time.Duration, missed int) {
 	t.Helper()
 	for run := range runs {
 		c := &clock{noon}
 		n := with(t, c, Options{Site: "seoul", Node: "a", Providers: infos("kakao")})
 		tr := &traffic{lots: lots{rand.New(rand.NewPCG(uint64(run), uint64(rate*1000)))}, rate: rate}
-		n.pass(180+int(300/rate), func(int) { tr.second(n) })
+		n.pass(up, func(int) { tr.second(n) })
 		if s := n.Snapshot().Of("kakao").State; s != Up {
 			t.Fatalf("run %d at %v/s: %s before the fault", run, rate, s)
 		}
@@ -150,20 +151,23 @@ func TestDetection(t *testing.T) {
 		rate   float64
 		runs   int
 		fault  func(*traffic)
+		up     int           // seconds before the fault
 		within time.Duration // in 95 % of the runs
 	}{
-		{"token endpoint dead, 5/s", 5, 100, hard, 15 * time.Second},
-		{"token endpoint dead, 50/s", 50, 40, hard, 10 * time.Second},
-		{"half of the token calls fail, 50/s", 50, 40, func(tr *traffic) { tr.lost = 0.5 }, 20 * time.Second},
-		{"callback brings server_error, 5/s", 5, 60, func(tr *traffic) { tr.errored = 1 }, 15 * time.Second},
-		{"silent login page, 50/s", 50, 40, silent, 30 * time.Second},
-		{"silent login page, 5/s", 5, 60, silent, 60 * time.Second},
-		{"silent login page, 0.5/s", 0.5, 100, silent, 90 * time.Second},
+		{"token endpoint dead, 5/s", 5, 100, hard, 240, 15 * time.Second},
+		{"token endpoint dead, 50/s", 50, 40, hard, 186, 10 * time.Second},
+		{"half of the token calls fail, 50/s", 50, 40, func(tr *traffic) { tr.lost = 0.5 }, 186, 20 * time.Second},
+		{"callback brings server_error, 5/s", 5, 60, func(tr *traffic) { tr.errored = 1 }, 240, 15 * time.Second},
+		{"silent login page, 50/s", 50, 40, silent, 186, 30 * time.Second},
+		{"silent login page, 5/s", 5, 60, silent, 240, 60 * time.Second},
+		{"silent login page, 0.5/s", 0.5, 100, silent, 780, 90 * time.Second},
+		{"silent login page, 0.5/s, five minutes after a start", 0.5, 100, silent, 300, 90 * time.Second},
+		{"silent login page, 50/s, two and a half minutes after a start", 50, 40, silent, 150, 30 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			took, missed := detect(t, tt.rate, tt.runs, tt.fault)
+			took, missed := detect(t, tt.rate, tt.runs, tt.up, tt.fault)
 			if missed > 0 {
 				t.Errorf("%d of %d runs found nothing in two minutes", missed, tt.runs)
 			}
@@ -209,42 +213,58 @@ func (l lots) binomialFrom(all [][]float64, n int) int {
 	return min(l.from(all[n]), n)
 }
 
+// goodDays makes the seconds of days on which nothing is wrong.
+type goodDays struct {
+	lots
+	starts             []float64
+	young, old, failed [][]float64 // lost at 20 s, of those also at 60 s, and calls that fail
+	began, lost        [64]uint32  // of the last minute's cohorts
+	sec                int
+}
+
+func newGoodDays(rate float64) *goodDays {
+	width := int(rate+12*math.Sqrt(rate)) + 8
+	return &goodDays{
+		lots: lots{rand.New(rand.NewPCG(uint64(rate*10), 20))},
+		starts: cumulative(width, func(k int) float64 {
+			lg, _ := math.Lgamma(float64(k + 1))
+			return math.Exp(float64(k)*math.Log(rate) - rate - lg)
+		}),
+		young: binomials(width, 1-backBy(20)), old: binomials(width, (1-backBy(60))/(1-backBy(20))),
+		failed: binomials(width, 0.002),
+	}
+}
+
+// next is what one more second shows.
+func (g *goodDays) next() *sample {
+	var s sample
+	n := g.from(g.starts)
+	s[cellBegun] = uint32(n)
+	young := g.binomialFrom(g.young, n)
+	s[dueCell(0, 0)], s[dueCell(0, 0)+1] = uint32(n), uint32(young)
+	old := (g.sec + 24) % 64 // 40 s ago
+	s[dueCell(1, 0)], s[dueCell(1, 0)+1] = g.began[old], uint32(g.binomialFrom(g.old, int(g.lost[old])))
+	g.began[g.sec%64], g.lost[g.sec%64] = uint32(n), uint32(young)
+	calls := n - young
+	s[callCell(laneToken, 0)] = uint32(calls)
+	s[callCell(laneToken, 0)+1] = uint32(g.binomialFrom(g.failed, calls))
+	s[cellTook+3] = uint32(calls)
+	g.sec++
+	return &s
+}
+
 // Twenty good days trip nothing, at any rate.
 func TestNoFalseTrips(t *testing.T) {
 	const days = 20
 	for _, rate := range []float64{0.5, 5, 50} {
 		t.Run(fmt.Sprintf("%v starts a second", rate), func(t *testing.T) {
 			t.Parallel()
-			l := lots{rand.New(rand.NewPCG(uint64(rate*10), 20))}
-			width := int(rate+12*math.Sqrt(rate)) + 8
-			starts := cumulative(width, func(k int) float64 {
-				lg, _ := math.Lgamma(float64(k + 1))
-				return math.Exp(float64(k)*math.Log(rate) - rate - lg)
-			})
-			lostYoung := binomials(width, 1-backBy(20))
-			lostOld := binomials(width, (1-backBy(60))/(1-backBy(20))) // of those lost at 20 s
-			failing := binomials(width, 0.002)
-
-			w := newWatch(ProviderInfo{ID: "kakao"}, 0, noon)
-			var lost [64]uint32 // of the last minute's cohorts
-			var began [64]uint32
+			g, w := newGoodDays(rate), newWatch(ProviderInfo{ID: "kakao"}, 0, noon)
 			trips, worried := 0, 0
 			now := noon
-			for sec := range days * 86400 {
+			for range days * 86400 {
 				now = now.Add(time.Second)
-				var s sample
-				n := l.from(starts)
-				s[cellBegun] = uint32(n)
-				young := l.binomialFrom(lostYoung, n)
-				s[dueCell(0, 0)], s[dueCell(0, 0)+1] = uint32(n), uint32(young)
-				old := (sec + 24) % 64 // 40 s ago
-				s[dueCell(1, 0)], s[dueCell(1, 0)+1] = began[old], uint32(l.binomialFrom(lostOld, int(lost[old])))
-				began[sec%64], lost[sec%64] = uint32(n), uint32(young)
-				calls := n - young
-				s[callCell(laneToken, 0)] = uint32(calls)
-				s[callCell(laneToken, 0)+1] = uint32(l.binomialFrom(failing, calls))
-				s[cellTook+3] = uint32(calls)
-				w.second(now, &s, nil, 0)
+				w.second(now, g.next(), nil, 0)
 				if w.found.state >= Degraded {
 					trips++
 				}
@@ -256,6 +276,28 @@ func TestNoFalseTrips(t *testing.T) {
 				100*float64(worried)/(days*86400), w.usual.of(0, 0), w.usual.of(1, 0), 1-backBy(20), 1-backBy(60))
 			if trips > 0 {
 				t.Errorf("%d of %d seconds tripped on good days", trips, days*86400)
+			}
+		})
+	}
+}
+
+// A site that starts a thousand times, and learns what is usual anew each time,
+// trips nothing either.
+func TestNoFalseTripsAfterStarts(t *testing.T) {
+	for _, rate := range []float64{0.5, 5, 50} {
+		t.Run(fmt.Sprintf("%v starts a second", rate), func(t *testing.T) {
+			t.Parallel()
+			g := newGoodDays(rate)
+			now := noon
+			for run := range 1000 {
+				w := newWatch(ProviderInfo{ID: "kakao"}, 0, now)
+				for range 600 {
+					now = now.Add(time.Second)
+					w.second(now, g.next(), nil, 0)
+					if w.found.state >= Degraded {
+						t.Fatalf("tripped after start %d", run)
+					}
+				}
 			}
 		})
 	}

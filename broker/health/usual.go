@@ -11,7 +11,8 @@ type usual struct {
 
 // What is believed before anything was learnt, as if that many starts had shown
 // it; and how many starts must have been seen before the loss may be judged by
-// what is usual. Until then only a loss that no habit explains trips.
+// what is usual. Until then it is judged by the most that may be usual after the
+// few that were seen; by a loss that no habit explains, if that is less.
 const (
 	priorStarts = 50
 	coldStarts  = 200
@@ -45,7 +46,8 @@ func (u *usual) of(age, dev int) float64 {
 func (u *usual) limit(age, dev int) float64 {
 	limit := u.of(age, dev) + lossMargin
 	if u.starts[age][dev] < coldStarts {
-		return max(limit, coldLimit[age])
+		seen := share{int(u.starts[age][dev]), int(math.Ceil(u.lost[age][dev]))}
+		return max(limit, min(coldLimit[age], seen.upper(z99)+lossMargin))
 	}
 	return limit
 }
