@@ -24,11 +24,19 @@ const (
 
 	sayPerSecond, sayBurst   = 5, 100  // by this node
 	obeyPerSecond, obeyBurst = 20, 400 // of one site; beyond it the store is asked and nothing obeyed
+	wideEvery, wideBurst     = time.Minute, 3
 )
 
-// obeyed are the kinds that a hint may bring about by itself. The others touch
-// everybody: one site's word is not enough, so the store is only asked at once.
+// obeyed are the kinds about one person, which a hint may bring about by itself.
 var obeyed = []store.FactKind{store.AccountDisabled, store.AccountEpoch, store.SessionEnded, store.GrantRevoked}
+
+// obeyedWide touch everybody: a site is believed so few of them, and the Doubter
+// so shortly, that its lie takes a provider from nobody for long. Of those in
+// neither list the store is only asked at once, for obeying them cannot be taken
+// back: websites keep the keys they fetched without a withdrawn one, people whose
+// sessions a provider gave would be logged out, and a distrusted key fails logins,
+// which is evidence against its provider.
+var obeyedWide = []store.FactKind{store.ProviderDisabled, store.ProviderRetired, store.DrillsForbidden}
 
 // Doubter is who obeys hints and asks the store.
 type Doubter interface {
@@ -68,8 +76,11 @@ type Hints struct {
 	mu    sync.Mutex
 	known map[key]told
 	order []key // as they came
-	sites map[string]*rate.Limiter
+	sites map[string]*limits
 }
+
+// limits are what is obeyed of a site.
+type limits struct{ personal, wide *rate.Limiter }
 
 // key tells hints apart: two of one fact are the same if the store has it, and
 // one that it has not counts again each time it is said.
@@ -111,7 +122,7 @@ func New(o Options) (*Hints, error) {
 	}, []string{"outcome"})
 	h := &Hints{
 		options: o, counts: make(map[string]prometheus.Counter), saying: rate.NewLimiter(sayPerSecond, sayBurst),
-		known: make(map[key]told), sites: make(map[string]*rate.Limiter),
+		known: make(map[key]told), sites: make(map[string]*limits),
 	}
 	for _, outcome := range []string{outcomeSaid, outcomeUnsaid, outcomeObeyed, outcomeHurried, outcomeRefused} {
 		h.counts[outcome] = all.WithLabelValues(outcome)
@@ -183,12 +194,13 @@ func (h *Hints) merge(hint Hint, message, signed, sig []byte) (news bool, err er
 		return false, fmt.Errorf("%w: %q", ErrForged, hint.Site)
 	}
 	h.mu.Lock()
-	first, within := h.note(hint, message), h.limit(hint.Site).AllowN(now, 1)
+	first := h.note(hint, message)
+	within, obey := h.limit(hint.Site).allow(hint.Kind, now)
 	h.mu.Unlock()
 	if !first {
 		return false, nil
 	}
-	if within && slices.Contains(obeyed, hint.Kind) {
+	if obey {
 		h.counts[outcomeObeyed].Inc()
 		h.options.Doubter.Doubt(hint.Kind, hint.ID, hint.Revision)
 	} else {
@@ -252,13 +264,23 @@ func (h *Hints) note(hint Hint, message []byte) bool {
 
 // limit returns what is obeyed of a site: there are as many as are verified.
 // The caller holds mu.
-func (h *Hints) limit(site string) *rate.Limiter {
+func (h *Hints) limit(site string) *limits {
 	l := h.sites[site]
 	if l == nil {
-		l = rate.NewLimiter(obeyPerSecond, obeyBurst)
+		l = &limits{personal: rate.NewLimiter(obeyPerSecond, obeyBurst), wide: rate.NewLimiter(rate.Every(wideEvery), wideBurst)}
 		h.sites[site] = l
 	}
 	return l
+}
+
+// allow reports whether a hint is within what a site may say, and whether it is
+// to be obeyed.
+func (l *limits) allow(kind store.FactKind, now time.Time) (within, obey bool) {
+	within = l.personal.AllowN(now, 1)
+	if slices.Contains(obeyedWide, kind) {
+		return within, within && l.wide.AllowN(now, 1)
+	}
+	return within, within && slices.Contains(obeyed, kind)
 }
 
 func keyOf(h Hint) key {

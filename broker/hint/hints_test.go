@@ -232,14 +232,43 @@ func TestWhatIsNotObeyedHurriesTheStore(t *testing.T) {
 	}
 
 	for _, kind := range []store.FactKind{
-		store.KeyWithdrawn, store.ProviderDisabled, store.ProviderRetired, store.ProviderSessionsEnded,
-		store.UpstreamKeyDistrusted, store.DrillsForbidden, "of_a_later_version",
+		store.KeyWithdrawn, store.ProviderSessionsEnded, store.UpstreamKeyDistrusted, "of_a_later_version",
 	} {
 		from, to := newSite(t, "busan"), newSite(t, "seoul")
 		from.Say(store.Fact{Kind: kind, ID: "everybody", Revision: 5})
 		if news, err := to.Merge(from.sent[0]); !news || err != nil || len(to.told.doubts) != 0 || to.told.hurried != 1 {
 			t.Errorf("%s: news %t, %v, obeyed %v, hurried %d", kind, news, err, to.told.doubts, to.told.hurried)
 		}
+	}
+}
+
+// What touches everybody is obeyed too, a few at a time: a site that lies does not
+// get far with it.
+func TestHintsThatTouchEverybody(t *testing.T) {
+	from, to := newSite(t, "busan"), newSite(t, "seoul")
+	kinds := []store.FactKind{store.ProviderDisabled, store.ProviderRetired, store.DrillsForbidden}
+	for i, kind := range kinds {
+		from.Say(store.Fact{Kind: kind, ID: "kakao", Revision: int64(i) + 5})
+	}
+	for i := range 5 {
+		from.Say(store.Fact{Kind: store.ProviderDisabled, ID: fmt.Sprint("more", i), Revision: 50})
+	}
+	for _, message := range from.sent {
+		if news, err := to.Merge(message); !news || err != nil {
+			t.Fatalf("news %t, %v", news, err)
+		}
+	}
+	want := []string{"provider_disabled kakao 5", "provider_retired kakao 6", "drills_forbidden kakao 7"}
+	if diff := cmp.Diff(want, to.told.doubts); diff != "" || to.told.hurried != 5 {
+		t.Errorf("hurried %d, obeyed (-want +got):\n%s", to.told.hurried, diff)
+	}
+	from.now, to.now = from.now.Add(wideEvery), to.now.Add(wideEvery)
+	for i := range 2 {
+		from.Say(store.Fact{Kind: store.ProviderDisabled, ID: fmt.Sprint("later", i), Revision: 60})
+		_, _ = to.Merge(from.sent[len(from.sent)-1])
+	}
+	if len(to.told.doubts) != len(want)+1 {
+		t.Errorf("%d obeyed after a minute, want one more than %d", len(to.told.doubts), len(want))
 	}
 }
 

@@ -2,7 +2,9 @@ package negative
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/bongsu/bongsu/broker/store"
 )
@@ -11,6 +13,10 @@ import (
 // hurry the feed.
 const maxDoubts = 10_000
 
+// wideFor is how long a hint that touches everybody is obeyed at most, however
+// often it is said meanwhile: the word of one site moves nobody for longer.
+const wideFor = 5 * time.Second
+
 // doubt is a fact that a peer says the store holds, and this node has not seen
 // there. It never changes once readers see it.
 type doubt struct {
@@ -18,13 +24,24 @@ type doubt struct {
 	until    int64 // Unix microseconds; afterwards it is not obeyed any more
 }
 
+// wide reports whether a fact of that kind touches more than one account.
+func wide(kind store.FactKind) bool {
+	switch kind {
+	case store.AccountDisabled, store.AccountEpoch, store.SessionEnded, store.GrantRevoked:
+		return false
+	}
+	return true
+}
+
 // Doubt takes a peer's hint that a fact stands. It is obeyed as if it stood
-// until the feed has been read past revision, and the feed is read at once.
-// Revision 0 says that the store has not heard of the fact either: then it is
-// obeyed until the feed brings it. Neither is obeyed longer than
-// [Options.DoubtFor] after the latest hint, for a peer may be wrong and the
-// store away. What the feed has shown already needs no doubt. A hint is not
-// written to the log and never lifts anything.
+// until the feed has been read past revision, and the feed is read at once; a
+// revision that the writer says there is not ends it too. Revision 0 says that
+// the store has not heard of the fact either: then it is obeyed until the feed
+// brings it. Neither is obeyed longer than [Options.DoubtFor] after the latest
+// hint, for a peer may be wrong and the store away, and what touches more than
+// one account no longer than five seconds after the first. What the feed has
+// shown already needs no doubt. A hint is not written to the log and never lifts
+// anything.
 func (s *Set) Doubt(kind store.FactKind, id string, revision int64) {
 	if revision < 0 || !wellFormed(store.Fact{Kind: kind, ID: id}) || revision > 0 && revision <= s.Revision() {
 		return
@@ -48,15 +65,22 @@ func (s *Set) Doubts() int { return int(s.doubted.Load()) }
 func (s *Set) doubt(k key, revision int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old, known := s.doubts.Load(k); known {
-		revision = max(revision, old.(*doubt).revision)
+	d := &doubt{revision: revision, until: s.now().Add(s.doubtFor).UnixMicro()}
+	if wide(k.kind) {
+		d.until = s.now().Add(min(s.doubtFor, wideFor)).UnixMicro()
+	}
+	if v, known := s.doubts.Load(k); known {
+		old := v.(*doubt)
+		d.revision = max(d.revision, old.revision)
+		if wide(k.kind) {
+			d.until = old.until
+		}
 	} else {
 		if s.doubted.Load() >= maxDoubts {
 			return
 		}
 		s.doubted.Add(1)
 	}
-	d := &doubt{revision: revision, until: s.now().Add(s.doubtFor).UnixMicro()}
 	s.doubts.Store(k, d)
 	if s.answered(k, d) { // the feed was read past it a moment ago
 		s.doubts.Delete(k)
@@ -107,4 +131,42 @@ func (s *Set) answered(k key, d *doubt) bool {
 	}
 	e, ok := s.load(k)
 	return ok && e.revision > 0 && !e.lifted
+}
+
+// disproveDoubts asks the writer whether there are such revisions as hints speak
+// of, when the feed was read to its end and some are not settled. What came after
+// the question is left for the next.
+func (s *Set) disproveDoubts(ctx context.Context) error {
+	if s.doubted.Load() == 0 {
+		return nil
+	}
+	ahead := make(map[key]*doubt)
+	for k, v := range s.doubts.Range {
+		if d := v.(*doubt); d.revision > s.Revision() {
+			ahead[k.(key)] = d
+		}
+	}
+	if len(ahead) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	newest, err := s.store.FeedRevision(ctx)
+	if err != nil {
+		return fmt.Errorf("read the feed's revision: %w", err)
+	}
+	disproved := 0
+	s.mu.Lock()
+	for k, d := range ahead {
+		if d.revision > newest && s.doubts.CompareAndDelete(k, d) {
+			s.doubted.Add(-1)
+			disproved++
+		}
+	}
+	s.mu.Unlock()
+	if disproved > 0 {
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "hints of negative facts spoke of what the store does not have and are no longer obeyed",
+			slog.Int("count", disproved))
+	}
+	return nil
 }

@@ -92,16 +92,57 @@ func TestAHintThatIsNeverConfirmed(t *testing.T) {
 		s := open(t, Options{Store: w, Now: time.Now})
 		stop := run(t, s)
 		defer stop()
-		s.Doubt(store.SessionEnded, "a", 1<<40) // of a revision that there is not
-		s.Doubt(store.SessionEnded, "b", 0)     // of a fact that the store never gets
+		s.Doubt(store.SessionEnded, "b", 0) // of a fact that the store never gets
 		w.say(ended("c"))
 		pass(10*time.Minute - time.Second)
-		stands(t, s, map[string]bool{"a": true, "b": true, "c": true})
+		stands(t, s, map[string]bool{"b": true, "c": true})
 		pass(2 * time.Second)
-		stands(t, s, map[string]bool{"a": false, "b": false, "c": true})
+		stands(t, s, map[string]bool{"b": false, "c": true})
 		pass(sweepEvery)
 		if s.Doubts() != 0 {
 			t.Errorf("%d hints are kept", s.Doubts())
+		}
+	})
+}
+
+// Of what the writer has not heard of it cannot have told anybody.
+func TestAHintOfARevisionThatThereIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &writer{err: store.ErrUnavailable}
+		s := open(t, Options{Store: w, Now: time.Now})
+		stop := run(t, s)
+		defer stop()
+		s.Doubt(store.SessionEnded, "a", 1<<40)
+		pass(time.Minute) // nobody can say
+		stands(t, s, map[string]bool{"a": true})
+		w.set(func() { w.err = nil })
+		pass(2 * time.Second)
+		stands(t, s, map[string]bool{"a": false})
+		s.Doubt(store.SessionEnded, "a", 1<<40)
+		synctest.Wait()
+		if s.Doubts() != 0 {
+			t.Error("the writer answers and the hint is obeyed")
+		}
+	})
+}
+
+// What one site says of everybody is obeyed for seconds, however often it is said.
+func TestAHintThatTouchesEverybody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &writer{err: store.ErrUnavailable}
+		s := open(t, Options{Store: w, Now: time.Now})
+		stop := run(t, s)
+		defer stop()
+		for range 4 {
+			s.Doubt(store.ProviderDisabled, "kakao", 9)
+			if !s.Has(store.ProviderDisabled, "kakao") {
+				t.Fatal("it is not obeyed")
+			}
+			pass(time.Second)
+		}
+		pass(time.Second)
+		if s.Has(store.ProviderDisabled, "kakao") {
+			t.Error("it is obeyed for more than five seconds")
 		}
 	})
 }

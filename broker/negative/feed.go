@@ -88,7 +88,7 @@ func (s *Set) readFeed(ctx context.Context) error {
 		}
 		if len(page) < pageSize {
 			s.read.Store(began.UnixMicro())
-			return nil
+			return s.disproveDoubts(ctx)
 		}
 	}
 }

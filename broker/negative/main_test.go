@@ -59,6 +59,15 @@ func (w *writer) FactsSince(ctx context.Context, revision int64, limit int) ([]s
 	return slices.Clone(page[:min(len(page), limit)]), nil
 }
 
+func (w *writer) FeedRevision(ctx context.Context) (int64, error) {
+	if err := w.away(ctx); err != nil {
+		return 0, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.revision, nil
+}
+
 func (w *writer) readings() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -35,6 +35,8 @@ type Store interface {
 	RecordFact(ctx context.Context, f store.Fact) (store.Fact, error)
 	// FactsSince returns at most limit facts above revision, ascending.
 	FactsSince(ctx context.Context, revision int64, limit int) ([]store.Fact, error)
+	// FeedRevision returns the newest revision there is, by the writer's word.
+	FeedRevision(ctx context.Context) (int64, error)
 }
 
 // Options is what a Set is made of.
@@ -56,8 +58,9 @@ type Options struct {
 	// lifted facts. It may be called at several places at once and must be quick.
 	OnSaid func(store.Fact)
 
-	// DoubtFor is how long at most a peer's hint is obeyed that the feed does
-	// not settle; 0 is ten minutes.
+	// DoubtFor is how long at most a peer's hint is obeyed that the store does
+	// not settle; 0 is ten minutes. One that touches everybody is obeyed for
+	// five seconds at most.
 	DoubtFor time.Duration
 
 	disk disk // tests; zero is the real one

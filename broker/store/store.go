@@ -269,6 +269,10 @@ type Facts interface {
 	// knows a beginning of the same feed.
 	FactsSince(ctx context.Context, revision int64, limit int) ([]Fact, error)
 
+	// FeedRevision returns the newest revision that was allocated, 0 if none,
+	// as the writer knows it: whoever speaks of a later one is wrong.
+	FeedRevision(ctx context.Context) (int64, error)
+
 	// PurgeFacts deletes at most limit facts whose Until lies before at, and
 	// returns how many went.
 	PurgeFacts(ctx context.Context, at time.Time, limit int) (int, error)

@@ -13,11 +13,12 @@ const (
 	// The row stays locked until the transaction ends, so that whoever comes
 	// next gets the next revision and commits later. It is the first lock of
 	// every transaction about facts.
-	nextRevision  query = `UPDATE feed SET revision = revision + 1 WHERE id = 1 RETURNING revision`
-	selectFact    query = `SELECT epoch, revision, lifted, said_at, until_at FROM facts WHERE kind = $1 AND id = $2`
-	selectEpoch   query = `SELECT epoch, disabled FROM accounts WHERE id = $1`
-	updateAccount query = `UPDATE accounts SET epoch = $2, disabled = $3 WHERE id = $1`
-	upsertFact    query = `INSERT INTO facts (kind, id, epoch, revision, lifted, said_at, until_at)
+	nextRevision   query = `UPDATE feed SET revision = revision + 1 WHERE id = 1 RETURNING revision`
+	selectRevision query = `SELECT revision FROM feed WHERE id = 1`
+	selectFact     query = `SELECT epoch, revision, lifted, said_at, until_at FROM facts WHERE kind = $1 AND id = $2`
+	selectEpoch    query = `SELECT epoch, disabled FROM accounts WHERE id = $1`
+	updateAccount  query = `UPDATE accounts SET epoch = $2, disabled = $3 WHERE id = $1`
+	upsertFact     query = `INSERT INTO facts (kind, id, epoch, revision, lifted, said_at, until_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (kind, id) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
 			lifted = excluded.lifted, said_at = excluded.said_at, until_at = excluded.until_at`
@@ -195,6 +196,17 @@ func (s *Store) FactsSince(ctx context.Context, revision int64, limit int) ([]st
 		return nil, err
 	}
 	return facts, nil
+}
+
+// FeedRevision implements [store.Facts].
+func (s *Store) FeedRevision(ctx context.Context) (int64, error) {
+	var revision int64
+	err := s.verb(ctx, "feed revision", func(ctx context.Context) error {
+		return s.writer.read(ctx, func(ctx context.Context, q session) error {
+			return q.row(ctx, selectRevision, nil, &revision)
+		})
+	})
+	return revision, err
 }
 
 // PurgeFacts implements [store.Facts].

@@ -51,6 +51,13 @@ func testFacts(t *testing.T, o Options) {
 				wantSame(t, must[[]store.Fact](t)(s.FactsSince(t.Context(), f.Revision-1, 10)), []store.Fact{f})
 			}
 		}},
+		{"the feed's revision is the newest, also when its fact is gone", func(t *testing.T) {
+			f := record(t, s, store.Fact{Kind: store.SessionEnded, ID: newID(t), At: noon, Until: noon.Add(time.Hour)})
+			wantSame(t, must[int64](t)(s.FeedRevision(t.Context())), f.Revision)
+			for must[int](t)(s.PurgeFacts(t.Context(), noon.Add(2*time.Hour), 100)) > 0 {
+			}
+			wantSame(t, must[int64](t)(s.FeedRevision(t.Context())), f.Revision)
+		}},
 		{"a fact said again changes nothing", func(t *testing.T) {
 			f := store.Fact{Kind: store.SessionEnded, ID: newID(t), At: noon, Until: noon.Add(time.Hour)}
 			first := record(t, s, f)

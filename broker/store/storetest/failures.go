@@ -54,6 +54,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 			return err
 		}},
 		{"FactsSince", func(ctx context.Context) error { _, err := s.FactsSince(ctx, 0, 1); return err }},
+		{"FeedRevision", func(ctx context.Context) error { _, err := s.FeedRevision(ctx); return err }},
 		{"PurgeFacts", func(ctx context.Context) error { _, err := s.PurgeFacts(ctx, noon, 1); return err }},
 		{"EnsureSecret", func(ctx context.Context) error { _, err := s.EnsureSecret(ctx, "salt", []byte("x")); return err }},
 		{"SigningKeys", func(ctx context.Context) error { _, err := s.SigningKeys(ctx); return err }},

@@ -174,6 +174,8 @@ func testReplicaFeed(t *testing.T, r Replica) {
 	r.LoseWriter()
 	wantSame(t, must[[]store.Fact](t)(r.Store.FactsSince(t.Context(), 0, 10)), []store.Fact{first})
 	wantNothingSince(t, r.Store, second.Revision)
+	_, err := r.Store.FeedRevision(t.Context()) // a replica cannot say that there is no later one
+	wantUnavailable(t, err)
 }
 
 func testRefusedWithoutWriter(t *testing.T, r Replica) {
