@@ -298,6 +298,7 @@ type Store interface {
 	Activities
 	Logouts
 	Assertions
+	Clients
 
 	// Ping answers nil when the writer takes writes, by writing. ErrUnavailable.
 	Ping(ctx context.Context) error

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,8 +41,23 @@ func do(t *testing.T, db *sql.DB, statement string) {
 	}
 }
 
+// latestSchema is the number of the newest migration.
+func latestSchema(t *testing.T) int64 {
+	t.Helper()
+	files, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("migrations: %v, %v", files, err)
+	}
+	number, _, _ := strings.Cut(path.Base(files[len(files)-1]), "_") // sorted by name
+	latest, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return latest
+}
+
 func TestSchema(t *testing.T) {
-	const latest = 5
+	latest := latestSchema(t)
 	tests := []struct {
 		name    string
 		before  []string // what happened to a database of today

@@ -73,6 +73,7 @@ func (s *Store) verb(ctx context.Context, name string, f func(context.Context) e
 // known are the errors of the contracts; no driver returns them.
 var known = []error{
 	store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrLast, store.ErrInvalid, store.ErrUnavailable,
+	store.ErrInUse,
 	keys.ErrConflict,
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,12 +80,12 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"InsertSealingKey", func(ctx context.Context) error { _, err := s.InsertSealingKey(ctx, sealing); return err }},
 		{"DeleteSealingKeys", func(ctx context.Context) error { return s.DeleteSealingKeys(ctx, dawn) }},
 		{"Ping", s.Ping},
-	}, append(operations(t, s, a), logoutVerbs(t, s)...)...)
+	}, slices.Concat(operations(t, s, a), logoutVerbs(t, s), registrations(t, s))...)
 }
 
 // facts are the errors that a failure must not be mistaken for.
 var facts = []error{
-	store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrLast, store.ErrInvalid, keys.ErrConflict,
+	store.ErrNotFound, store.ErrConflict, store.ErrReplayed, store.ErrUsed, store.ErrLast, store.ErrInvalid, store.ErrInUse, keys.ErrConflict,
 }
 
 // wantUnavailable checks that nothing is claimed to be known.

@@ -191,7 +191,7 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 	r.LoseWriter()
 	answered := map[string]bool{
 		"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true,
-		"Outages": true, "Pin": true, "Coverage": true,
+		"Outages": true, "Pin": true, "Coverage": true, "ClientsRevision": true, "Clients": true,
 	}
 	for _, v := range all {
 		t.Run(v.name, func(t *testing.T) {

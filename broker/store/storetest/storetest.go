@@ -58,6 +58,7 @@ func Run(t *testing.T, o Options) {
 		{"drills", testDrills},
 		{"pins", testPins},
 		{"activity and coverage", testActivity},
+		{"websites are registered", testClients},
 		{"secrets", testSecrets},
 		{"signing keys", testSigningKeys},
 		{"site identities", testIdentities},
