@@ -121,14 +121,11 @@ func (b *Broker) buildProviders(context.Context) error {
 }
 
 func catalogOptions(p config.Provider, outgoing *fetch.Client, b *Broker) catalog.Options {
-	return catalog.Options{
-		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
-		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout,
-		Reauth: p.Reauth, TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey,
-		Fetch: outgoing, Logger: b.logger, Now: b.options.Now,
-		Callback: b.config.Issuer.String() + "/callback/" + p.ID,
-		Pins:     pins{b.store}, Distrusted: func(keyID string) bool { return b.distrusted(p.ID, keyID) },
-	}
+	o := p.Catalog()
+	o.Fetch, o.Logger, o.Now = outgoing, b.logger, b.options.Now
+	o.Callback = b.config.Issuer.String() + "/callback/" + p.ID
+	o.Pins, o.Distrusted = pins{b.store}, func(keyID string) bool { return b.distrusted(p.ID, keyID) }
+	return o
 }
 
 func (b *Broker) buildLeaves(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
@@ -18,16 +19,39 @@ import (
 // maxProviders keeps the menu usable and the health record within its bound.
 const maxProviders = 24
 
-// kindOf says what must be written of a kind of provider; the catalog knows the
-// rest.
+// kindOf says what must and what may be written of a kind of provider; the
+// catalog knows the rest.
 type kindOf struct {
-	signs  bool // signs its client secret with a private key
-	issuer bool // its issuer must be given
+	signs     bool     // signs its client secret with a private key
+	issuer    bool     // its issuer must be given
+	own       bool     // somebody's own: it shares its fate with no other of its kind
+	endpoints []string // those that must be given
+	takes     []string // of the keys in someKinds
 }
 
 var kinds = map[string]kindOf{
-	"apple":  {signs: true},
-	"openid": {issuer: true},
+	"apple":  {signs: true, takes: []string{"audiences"}},
+	"google": {takes: []string{"audiences"}},
+	"kakao":  {takes: []string{"audiences"}},
+	"openid": {issuer: true, own: true, takes: []string{"audiences", "algorithms", "auth_method", "pkce", "claims"}},
+	"oauth2": {
+		own: true, endpoints: []string{"authorize", "token", "userinfo"},
+		takes: []string{"auth_method", "pkce", "claims", "token_info", "app_id"},
+	},
+}
+
+// someKinds are the keys that only some kinds take, and whether p has them.
+var someKinds = []struct {
+	key string
+	set func(p *fileProvider) bool
+}{
+	{"audiences", func(p *fileProvider) bool { return len(p.Audiences) > 0 }},
+	{"algorithms", func(p *fileProvider) bool { return len(p.Algorithms) > 0 }},
+	{"auth_method", func(p *fileProvider) bool { return p.AuthMethod != "" }},
+	{"pkce", func(p *fileProvider) bool { return p.PKCE != "" }},
+	{"claims", func(p *fileProvider) bool { return len(p.Claims) > 0 }},
+	{"token_info", func(p *fileProvider) bool { return p.TokenInfo != "" }},
+	{"app_id", func(p *fileProvider) bool { return p.AppID != "" }},
 }
 
 var (
@@ -56,7 +80,7 @@ func (c *checker) providers() {
 		if first, ok := ids[p.ID]; ok && p.ID != "" {
 			c.add(path+".id", "%s.id %s is already that of providers[%d]", path, readable(p.ID), first)
 		}
-		instance := [3]string{p.Kind, p.Issuer, p.ClientID}
+		instance := [3]string{p.Kind, cmp.Or(p.Issuer, p.Endpoints["authorize"]), p.ClientID}
 		if first, ok := instances[instance]; ok && p.ClientID != "" {
 			c.add(path+".client_id", "%s.client_id is already that of providers[%d]: one provider per issuer and client id", path, first)
 		}
@@ -102,11 +126,16 @@ func (c *checker) provider(path string, p *fileProvider) {
 		c.add(path+".name", "%s.name must be one line of at most 40 characters", path)
 	}
 	c.upstreamURLs(path, p, kind)
-	c.resilience(path, p)
+	c.resilience(path, p, kind)
+	if known {
+		c.some(path, p, kind)
+	}
 	built := Provider{
 		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, Issuer: p.Issuer,
 		Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
 		Domains: p.Domains, Ceiling: p.Ceiling, Probes: p.Probes,
+		Audiences: p.Audiences, Algorithms: p.Algorithms, AuthMethod: p.AuthMethod, NoPKCE: p.PKCE == pkceNone,
+		Claims: p.Claims, TokenInfo: p.TokenInfo, AppID: p.AppID,
 	}
 	if known {
 		c.credentials(path, p, kind, &built)
@@ -123,12 +152,12 @@ const (
 )
 
 // resilience checks what is known of how the provider fails and of what it
-// bears, and fills in its domain: of an OpenID Provider of somebody's own the
-// id, of all others the kind.
-func (c *checker) resilience(path string, p *fileProvider) {
+// bears, and fills in its domain: of a provider of somebody's own the id, of all
+// others the kind.
+func (c *checker) resilience(path string, p *fileProvider, kind kindOf) {
 	if len(p.Domains) == 0 && !c.bad[path+".domains"] {
 		p.Domains = []string{p.Kind}
-		if p.Kind == "openid" {
+		if kind.own {
 			p.Domains = []string{p.ID}
 		}
 	}
@@ -162,11 +191,9 @@ func (c *checker) resilience(path string, p *fileProvider) {
 // construct builds the provider once, as serve will, so that what its kind asks
 // beyond our checks is found now. It makes no request.
 func (c *checker) construct(path string, p *Provider) {
-	built, err := catalog.New(catalog.Options{
-		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
-		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
-		TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey, Fetch: c.fetch,
-	})
+	o := p.Catalog()
+	o.Fetch = c.fetch
+	built, err := catalog.New(o)
 	if err != nil {
 		c.add(path, "%s: %s", path, strings.ReplaceAll(err.Error(), "\n", "; "))
 		return
@@ -182,7 +209,12 @@ func (c *checker) upstreamURLs(path string, p *fileProvider, kind kindOf) {
 	if p.Issuer != "" {
 		c.outboundURL(path+".issuer", p.Issuer)
 	}
-	names := []string{"authorize", "token", "userinfo", "jwks"}
+	for _, name := range kind.endpoints {
+		if p.Endpoints[name] == "" && !c.bad[path+".endpoints"] {
+			c.add(path+".endpoints", "%s.endpoints.%s is required for the kind %s", path, name, p.Kind)
+		}
+	}
+	names := catalog.Endpoints()
 	for _, name := range slices.Sorted(maps.Keys(p.Endpoints)) {
 		at := path + ".endpoints." + name
 		if !slices.Contains(names, name) {

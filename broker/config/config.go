@@ -9,6 +9,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/wrap"
+	"github.com/bongsu/bongsu/providers/catalog"
 )
 
 // Config is the whole configuration of a node, read, checked and with every
@@ -123,7 +124,7 @@ type Provider struct {
 	ClientID     string
 	ClientSecret string
 	Issuer       string            // kind openid: required; others: only to point at a simulation
-	Endpoints    map[string]string // authorize, token, userinfo, jwks: overrides, as Issuer
+	Endpoints    map[string]string // authorize, token, userinfo, jwks, tokeninfo: kind oauth2: required; others: overrides, as Issuer
 	Scopes       []string
 	Timeout      time.Duration
 	Reauth       string
@@ -131,10 +132,31 @@ type Provider struct {
 	Ceiling      float64  // logins begun per second at this node; 0: no ceiling
 	Probes       []string // levels at which it may be asked: reach, metadata, authorize, token; nil: all that make sense
 
+	// What only some kinds take; see [catalog.Options].
+	Audiences  []string
+	Algorithms []string
+	AuthMethod string
+	NoPKCE     bool
+	Claims     map[string]string
+	TokenInfo  string
+	AppID      string
+
 	// Apple signs its client secret.
 	TeamID     string
 	KeyID      string
 	PrivateKey []byte // PKCS#8 PEM, ES256
+}
+
+// Catalog returns what the catalog builds the provider from, without what a
+// running node adds: client, clock, logger, callback, pins.
+func (p Provider) Catalog() catalog.Options {
+	return catalog.Options{
+		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
+		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
+		Audiences: p.Audiences, Algorithms: p.Algorithms, AuthMethod: p.AuthMethod, NoPKCE: p.NoPKCE,
+		Claims: p.Claims, TokenInfo: p.TokenInfo, AppID: p.AppID,
+		TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey,
+	}
 }
 
 // Outbound bounds where the program may connect to.

@@ -20,8 +20,8 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Providers) != 3 || len(c.Clients) != 2 {
-		t.Errorf("%d providers and %d clients, want 3 and 2", len(c.Providers), len(c.Clients))
+	if len(c.Providers) != 4 || len(c.Clients) != 2 {
+		t.Errorf("%d providers and %d clients, want 4 and 2", len(c.Providers), len(c.Clients))
 	}
 }
 

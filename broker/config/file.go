@@ -113,6 +113,13 @@ type fileProvider struct {
 	Domains             []string          `yaml:"domains"`
 	Ceiling             float64           `yaml:"ceiling"`
 	Probes              []string          `yaml:"probes"`
+	Audiences           []string          `yaml:"audiences"`
+	Algorithms          []string          `yaml:"algorithms"`
+	AuthMethod          string            `yaml:"auth_method"`
+	PKCE                string            `yaml:"pkce"`
+	Claims              map[string]string `yaml:"claims"`
+	TokenInfo           string            `yaml:"token_info"`
+	AppID               string            `yaml:"app_id"`
 	TeamID              string            `yaml:"team_id"`
 	KeyID               string            `yaml:"key_id"`
 	PrivateKey          string            `yaml:"private_key"`

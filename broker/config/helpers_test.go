@@ -42,6 +42,7 @@ func writeSecrets(t *testing.T, dir string) {
 	}
 	write(t, filepath.Join(dir, "secrets/kakao.secret"), "from the console\n", 0o600)
 	write(t, filepath.Join(dir, "secrets/company.secret"), "from the company\r\n", 0o600)
+	write(t, filepath.Join(dir, "secrets/forum.secret"), "from the forum\n", 0o600)
 	write(t, filepath.Join(dir, "secrets/shop.secret"), shopSecret+"\n", 0o600)
 	key, cert := keyPair(t)
 	write(t, filepath.Join(dir, "secrets/apple.p8"), key, 0o600)

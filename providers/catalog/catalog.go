@@ -37,13 +37,23 @@ type Options struct {
 	ClientID     string
 	ClientSecret string
 	Issuer       string            // kind openid: required; others: base of a simulation
-	Endpoints    map[string]string // authorize, token, userinfo, jwks: set one by one
+	Endpoints    map[string]string // of [Endpoints]: set one by one
 	Scopes       []string
 	Timeout      time.Duration // of each step, at most 20 s; 0 is 4 s
 	Reauth       string        // forced, asked or none
 
-	Algorithms []string // kind openid: what may sign ID tokens; empty is RS256 and ES256
-	Audiences  []string // further audiences an ID token may name
+	Audiences []string // further audiences an ID token may name
+
+	// Of the kinds that nobody knows by name, openid and oauth2.
+	Algorithms []string          // openid: what may sign ID tokens; empty is RS256 and ES256
+	AuthMethod string            // client_secret_post or client_secret_basic; empty: what discovery allows, or post
+	NoPKCE     bool              // for a provider that chokes on a challenge
+	Claims     map[string]string // where the profile holds what ([oauth2.Mapping]); oauth2: also ClaimApp
+
+	// Of oauth2, where Endpoints hold a tokeninfo: how it is asked which app a
+	// token was issued to, and how it calls ours.
+	TokenInfo string // one of [TokenInfos]; empty is introspection
+	AppID     string // empty is ClientID
 
 	// Apple signs its client secret.
 	TeamID     string
@@ -66,7 +76,8 @@ var constructors = map[string]func(Options) (providers.Provider, error){
 		return built(apple.New(apple.Options{Options: o.openid(), TeamID: o.TeamID, KeyID: o.KeyID, PrivateKey: o.PrivateKey}))
 	},
 	naver.Kind: func(o Options) (providers.Provider, error) { return built(naver.New(o.oauth2())) },
-	"openid":   func(o Options) (providers.Provider, error) { return built(openid.New(o.generic())) },
+	"openid":   newOpenID,
+	"oauth2":   newOAuth2,
 }
 
 // Kinds returns the names of all kinds, sorted.
@@ -93,11 +104,14 @@ func built[P providers.Provider](p P, err error) (providers.Provider, error) {
 	return p, nil
 }
 
+// Endpoints returns the names that [Options].Endpoints may hold.
+func Endpoints() []string { return []string{"authorize", "token", "userinfo", "jwks", "tokeninfo"} }
+
 func (o Options) validate() error {
 	var problems []error
 	for name := range o.Endpoints {
-		if !slices.Contains([]string{"authorize", "token", "userinfo", "jwks"}, name) {
-			problems = append(problems, fmt.Errorf("no endpoint is called %q; known are authorize, token, userinfo, jwks", name))
+		if !slices.Contains(Endpoints(), name) {
+			problems = append(problems, fmt.Errorf("no endpoint is called %q; known are %s", name, strings.Join(Endpoints(), ", ")))
 		}
 	}
 	switch providers.Reauth(o.Reauth) {
@@ -139,26 +153,6 @@ func (o Options) openid() openid.Options {
 		Now:          o.Now,
 		Logger:       o.Logger,
 	}
-}
-
-// generic is an OpenID Provider that is known by its issuer alone.
-func (o Options) generic() openid.Options {
-	g := o.openid()
-	g.PKCE = true
-	g.Algorithms = o.Algorithms
-	if len(g.Algorithms) == 0 {
-		g.Algorithms = []string{"RS256", "ES256"}
-	}
-	if len(g.Scopes) == 0 {
-		g.Scopes = []string{"openid", "profile", "email"}
-	}
-	if g.Instance.Name == "" {
-		g.Instance.Name = g.Instance.ID
-	}
-	if g.Instance.Reauth == "" {
-		g.Instance.Reauth = providers.ReauthAsked
-	}
-	return g
 }
 
 func (o Options) oauth2() oauth2.Options {

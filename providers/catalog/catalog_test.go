@@ -33,6 +33,11 @@ func options(t *testing.T, kind string) catalog.Options {
 	switch kind {
 	case "openid":
 		o.Issuer = "https://id.example.com"
+	case "oauth2":
+		o.Endpoints = map[string]string{
+			"authorize": "https://id.example.com/authorize", "token": "https://id.example.com/token", "userinfo": "https://id.example.com/me",
+		}
+		o.Claims = map[string]string{"subject": "id"}
 	case "apple":
 		client := fakeidp.DefaultClient("apple")
 		o.TeamID, o.KeyID, o.PrivateKey = client.TeamID, client.KeyID, client.KeyPEM()
@@ -66,7 +71,7 @@ func TestEveryKindCanBeProbed(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	if got, want := catalog.Kinds(), []string{"apple", "google", "kakao", "naver", "openid"}; !slices.Equal(got, want) {
+	if got, want := catalog.Kinds(), []string{"apple", "google", "kakao", "naver", "oauth2", "openid"}; !slices.Equal(got, want) {
 		t.Fatalf("Kinds = %q, want %q", got, want)
 	}
 	for _, kind := range catalog.Kinds() {
@@ -108,6 +113,9 @@ func TestOptionsReachTheProvider(t *testing.T) {
 			o.Name, o.Reauth = "Our own", "none"
 			o.Scopes = []string{"one", "two"}
 			o.Endpoints = map[string]string{"authorize": "https://other.example.com/go", "token": "https://other.example.com/token", "jwks": "https://other.example.com/keys"}
+			if kind == "oauth2" {
+				o.Endpoints["userinfo"] = "https://other.example.com/me"
+			}
 			p, err := catalog.New(o)
 			if err != nil {
 				t.Fatalf("New: %v", err)
@@ -150,16 +158,27 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// endpoints are where an upstream is spoken to.
+func endpoints(u *fakeidp.Upstream) map[string]string {
+	return map[string]string{
+		"authorize": u.URL(fakeidp.Authorize), "token": u.URL(fakeidp.Token), "userinfo": u.URL(fakeidp.Userinfo),
+	}
+}
+
 // As dev composes them: the base of a simulation is all that differs.
 func TestSimulation(t *testing.T) {
 	for _, kind := range catalog.Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			w := providertest.Start(t, fakeidp.Dialect(kind))
 			client := w.Upstream.Client()
-			p, err := catalog.New(catalog.Options{
+			o := catalog.Options{
 				ID: providertest.ProviderID, Kind: kind, ClientID: client.ID, ClientSecret: client.Secret, Issuer: w.Upstream.Issuer(),
 				TeamID: client.TeamID, KeyID: client.KeyID, PrivateKey: client.KeyPEM(), Fetch: w.Fetch, Now: w.Now,
-			})
+			}
+			if kind == "oauth2" { // nothing is known of it
+				o.Endpoints, o.Claims = endpoints(w.Upstream), map[string]string{"subject": "id"}
+			}
+			p, err := catalog.New(o)
 			if err != nil {
 				t.Fatalf("New: %v", err)
 			}
@@ -168,7 +187,7 @@ func TestSimulation(t *testing.T) {
 				t.Errorf("identity %+v, %v", got.Identity, got.Err)
 			}
 			background, ok := p.(catalog.Runner)
-			if ok != (kind != "naver") {
+			if hasKeys := w.Upstream.URL(fakeidp.JWKS) != ""; ok != hasKeys {
 				t.Fatalf("a Runner: %t", ok)
 			}
 			if !ok {

@@ -1,8 +1,10 @@
 package oauth2
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"regexp"
 	"strconv"
@@ -16,13 +18,42 @@ type Document map[string]json.RawMessage
 
 var errDocument = errors.New("no JSON object")
 
-// ParseDocument reads a whole body as one JSON object.
+// ParseDocument reads a whole body as one JSON object. One that names a member
+// twice is refused: two readers of it could take two people from it.
 func ParseDocument(body []byte) (Document, error) {
-	var d Document
-	if err := json.Unmarshal(body, &d); err != nil || d == nil {
+	in := json.NewDecoder(bytes.NewReader(body))
+	if open, err := in.Token(); err != nil || open != json.Delim('{') {
+		return nil, errDocument
+	}
+	d := Document{}
+	for in.More() {
+		key, err := in.Token()
+		name, ok := key.(string)
+		if err != nil || !ok {
+			return nil, errDocument
+		}
+		var value json.RawMessage
+		if _, twice := d[name]; twice || in.Decode(&value) != nil {
+			return nil, errDocument
+		}
+		d[name] = value
+	}
+	if _, err := in.Token(); err != nil { // the closing brace
+		return nil, errDocument
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) { // and nothing behind it
 		return nil, errDocument
 	}
 	return d, nil
+}
+
+// parseArray reads a JSON array.
+func parseArray(raw []byte) ([]json.RawMessage, error) {
+	var items []json.RawMessage
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, errDocument
+	}
+	return items, nil
 }
 
 // failed reports whether the document says that it is an error, whatever its

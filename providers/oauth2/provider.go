@@ -59,23 +59,42 @@ func (p *Provider) Finish(ctx context.Context, leg providers.Leg, ret providers.
 	if err != nil {
 		return providers.Identity{}, err
 	}
-	var identity providers.Identity
-	err = p.wire.Profile(ctx, leg, token, func(d Document) error {
-		found, err := p.identify(d)
-		if err != nil {
-			return err
-		}
-		if err := CheckSubject(found.Subject); err != nil {
-			return &providers.Error{Outcome: providers.Trust, Err: err}
-		}
-		identity = found
-		return nil
-	})
+	identity, err := p.identity(ctx, leg, token)
 	if err != nil {
 		return providers.Identity{}, err
 	}
 	identity.Provider = p.wire.Instance().ID
 	return identity, nil
+}
+
+// identity asks who the token belongs to, and then for what More wants to know:
+// who came is proven before that, so its failure costs the profile and not the
+// login. Only an answer that cannot be trusted ends the leg.
+func (p *Provider) identity(ctx context.Context, leg providers.Leg, token Token) (providers.Identity, error) {
+	var found providers.Identity
+	proven := false
+	err := p.wire.userinfo(ctx, leg, token, func(ctx context.Context, d Document) error {
+		read, err := p.identify(d)
+		if err != nil {
+			return err
+		}
+		if err := CheckSubject(read.Subject); err != nil {
+			return &providers.Error{Outcome: providers.Trust, Err: err}
+		}
+		found, proven = read, true
+		if p.wire.o.More == nil {
+			return nil
+		}
+		return p.wire.o.More(ctx, p.wire, token, &found)
+	})
+	switch {
+	case err == nil:
+		return found, nil
+	case !proven || errors.Is(err, providers.ErrUntrusted):
+		return providers.Identity{}, err
+	}
+	found.ProfileMissing = true
+	return found, nil
 }
 
 // Levels implements [providers.Prober]. There is no metadata to read.
@@ -90,6 +109,7 @@ func (p *Provider) Probe(ctx context.Context, l providers.Level) providers.Probe
 			{URL: at.Token, Step: providers.StepToken},
 			{URL: at.Authorize, Step: providers.StepAuthorize},
 			{URL: at.Userinfo, Step: providers.StepUserinfo},
+			{URL: p.wire.o.tokenInfo(), Step: providers.StepUserinfo},
 		})
 	case l == providers.LevelAuthorize && p.wire.o.Callback != "":
 		return p.wire.ProbeAuthorize(ctx, nil)

@@ -2,8 +2,7 @@ package oauth2
 
 import (
 	"context"
-	"errors"
-	"io"
+	"encoding/json"
 	"net/http"
 
 	"github.com/bongsu/bongsu/providers"
@@ -11,30 +10,59 @@ import (
 
 // Profile asks the userinfo endpoint who the token belongs to and hands the
 // answer to read, which checks and takes what it needs; its error is the
-// step's (see [Refuse]).
+// step's (see [Refuse]). Where the provider can tell, the app that the token was
+// issued to is asked for first, in the same step ([Owner]).
 func (w *Wire) Profile(ctx context.Context, leg providers.Leg, token Token, read func(Document) error) error {
+	return w.userinfo(ctx, leg, token, func(_ context.Context, d Document) error { return read(d) })
+}
+
+func (w *Wire) userinfo(ctx context.Context, leg providers.Leg, token Token, read func(context.Context, Document) error) error {
 	return w.steps.Observe(ctx, leg, providers.StepUserinfo, func(ctx context.Context) error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.o.Endpoints.Userinfo, http.NoBody)
+		if err := w.checkOwner(ctx, token); err != nil {
+			return err
+		}
+		r, err := AskBearer(ctx, w.o.Endpoints.Userinfo, token)
 		if err != nil {
 			return Refuse(providers.Ours, "the userinfo endpoint does not parse")
 		}
-		r.Header.Set("Authorization", "Bearer "+token.Access)
-		r.Header.Set("Accept", "application/json")
-		answer, err := w.profile.Do(r)
+		if w.o.Quirks.Userinfo != nil {
+			w.o.Quirks.Userinfo(r, token)
+		}
+		d, err := w.answer(r)
 		if err != nil {
 			return err
 		}
-		body, err := io.ReadAll(answer.Body)
-		if err := errors.Join(err, answer.Body.Close()); err != nil {
-			return err
-		}
+		return read(ctx, d)
+	})
+}
+
+// List asks a further endpoint with the token for a JSON array of objects, at
+// most [maxList] of them; others in it are left out. It tells no observer: the
+// step that it belongs to does.
+func (w *Wire) List(ctx context.Context, endpoint string, token Token) ([]Document, error) {
+	r, err := AskBearer(ctx, endpoint, token)
+	if err != nil {
+		return nil, Refuse(providers.Ours, "the endpoint does not parse")
+	}
+	status, body, err := w.send(r)
+	if err != nil {
+		return nil, err
+	}
+	var items []json.RawMessage
+	if status != http.StatusOK || json.Unmarshal(body, &items) != nil {
 		d, err := ParseDocument(body)
 		if err != nil {
 			d = nil
 		}
-		if answer.StatusCode != http.StatusOK || d == nil || d.failed() {
-			return w.judgeAnswer(Answer{Step: providers.StepUserinfo, Status: answer.StatusCode, Document: d})
+		return nil, w.judgeAnswer(Answer{Step: providers.StepUserinfo, Status: status, Document: d})
+	}
+	var list []Document
+	for _, item := range items {
+		if d, err := ParseDocument(item); err == nil && len(list) < maxList {
+			list = append(list, d)
 		}
-		return read(d)
-	})
+	}
+	return list, nil
 }
+
+const maxList = 100

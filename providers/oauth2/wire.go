@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,6 +59,10 @@ type Quirks struct {
 	// provider refuses a code that nobody gave. Nil wants invalid_grant.
 	Refused func(a Answer) bool
 
+	// Userinfo edits the question to the userinfo endpoint, which is a GET with
+	// the token for authorization.
+	Userinfo func(r *http.Request, token Token)
+
 	// Page is asked first what the authorization endpoint shows to a probe. It
 	// says false to leave it to what is common.
 	Page func(p Page) (outcome providers.Outcome, code string, ok bool)
@@ -73,6 +78,15 @@ type Options struct {
 	ClientSecret string
 	Secret       func() (string, error) // replaces ClientSecret where it is made for each use
 	AuthMethod   AuthMethod             // empty is SecretPost
+
+	// Owner asks which app a token was issued to, before its profile is
+	// believed. Nil is for providers that cannot tell.
+	Owner *Owner
+
+	// More completes an identity that the userinfo endpoint proved, by further
+	// questions ([Wire.List]) within the same step; what fails there leaves the
+	// profile missing. Only [Provider] asks it.
+	More func(ctx context.Context, w *Wire, token Token, identity *providers.Identity) error
 
 	Issuers     []string // further spellings of Instance.Issuer
 	ResponseIss bool     // the provider promises iss in its authorization responses (RFC 9207)
@@ -105,6 +119,7 @@ func (o *Options) validate() error {
 		{"authorization", o.Endpoints.Authorize, true},
 		{"token", o.Endpoints.Token, true},
 		{"userinfo", o.Endpoints.Userinfo, false},
+		{"token-info", o.tokenInfo(), o.Owner != nil},
 	} {
 		if e.url == "" && !e.required {
 			continue
@@ -120,6 +135,14 @@ func (o *Options) validate() error {
 		problems = append(problems, errors.New("unknown client authentication method"))
 	}
 	return errors.Join(problems...)
+}
+
+// tokenInfo is the endpoint of the owner, if there is one.
+func (o *Options) tokenInfo() string {
+	if o.Owner == nil {
+		return ""
+	}
+	return o.Owner.Endpoint
 }
 
 func validID(id string) bool {

@@ -36,17 +36,39 @@ func Standard(d oauth2.Document, identity *providers.Identity) {
 	}
 }
 
-// standardProfile is OpenID Connect Core 5.3.2: an answer about someone else
-// must not be used. That it comes at all, after our own redemption, is beyond
-// an accident.
+// Mapped returns [Quirks].Claims and [Quirks].Profile for a provider whose
+// documents hold the profile where m says. The userinfo answer is bound to the
+// ID token's subject as ever.
+func Mapped(m oauth2.Mapping) (claims func(oauth2.Document, providers.Return, *providers.Identity), profile func(oauth2.Document, *providers.Identity) error) {
+	claims = func(d oauth2.Document, _ providers.Return, identity *providers.Identity) { m.Fill(d, identity) }
+	profile = func(d oauth2.Document, identity *providers.Identity) error {
+		if err := sameSubject(d, identity); err != nil {
+			return err
+		}
+		m.Fill(d, identity)
+		return nil
+	}
+	return claims, profile
+}
+
 func standardProfile(answer oauth2.Document, identity *providers.Identity) error {
+	if err := sameSubject(answer, identity); err != nil {
+		return err
+	}
+	Standard(answer, identity)
+	return nil
+}
+
+// sameSubject is OpenID Connect Core 5.3.2: an answer about someone else must
+// not be used. That it comes at all, after our own redemption, is beyond an
+// accident.
+func sameSubject(answer oauth2.Document, identity *providers.Identity) error {
 	switch sub, present := answer["sub"]; {
 	case !present:
 		return oauth2.Refuse(providers.Unknown, "the userinfo answer does not say who it is about")
 	case sub == nil || answer.Raw("sub") != identity.Subject:
 		return oauth2.Refuse(providers.Trust, "the userinfo answer is about someone else")
 	}
-	Standard(answer, identity)
 	return nil
 }
 
