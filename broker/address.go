@@ -19,6 +19,9 @@ func (b *Broker) clientAddress(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	at := peer.Addr().Unmap()
+	if !b.trusted(at) {
+		return at
+	}
 	lines := r.Header.Values("X-Forwarded-For")
 	hops := strings.Split(strings.Join(lines, ","), ",")
 	for i := len(hops) - 1; i >= 0 && i >= len(hops)-maxHops && b.trusted(at); i-- {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
@@ -97,6 +98,7 @@ type Broker struct {
 	logout    *session.Logout
 	token     *token.Endpoint
 	audit     *audit.Log
+	limits    atomic.Pointer[limits]
 
 	jar         cookie.Jar
 	discovery   token.Document
@@ -137,6 +139,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open rings", b.openRings},
 		{"open negative log", b.openNegative},
 		{"read clients", b.readClients},
+		{"build limits", b.buildLimits},
 		{"build providers", b.buildProviders},
 		{"open health board", b.openBoard},
 		{"open gossip", b.openGossip},

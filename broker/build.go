@@ -170,7 +170,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: ceilings,
-		Standing: b.standing, Drills: b.drills,
+		Standing: b.standing, Drills: b.drills, Admit: b.mayStartAt,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,
@@ -186,7 +186,7 @@ func (b *Broker) buildWalk(context.Context) error {
 	b.token, err = token.New(token.Options{
 		Issuer: b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
 		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
-		WayClaim: b.options.Dev,
+		WayClaim: b.options.Dev, Limits: b,
 	})
 	return err
 }

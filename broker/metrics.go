@@ -28,6 +28,7 @@ type metrics struct {
 	refused     *prometheus.CounterVec
 	matches     *prometheus.CounterVec
 	transitions *prometheus.CounterVec
+	limited     *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -44,8 +45,12 @@ func newMetrics() *metrics {
 	m.refused = m.counter("bongsu_logins_refused_total", "Logins that ended with an error for the website.", "error")
 	m.matches = m.counter("bongsu_account_match_total", "What became of identities that nobody has.", "result")
 	m.transitions = m.counter("bongsu_provider_state_transitions_total", "Changes of a provider's state at this node, by the new one.", "provider", "state")
+	m.limited = m.counter("bongsu_requests_limited_total", "Requests made to wait, by the limit that they met.", "limit")
 	m.registry.MustRegister(buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, which := range []string{limitStarts, limitStartsOfClient, limitFailures, limitGuesses, limitTokens, limitTokensOfClient} {
+		m.limited.WithLabelValues(which)
+	}
 	for _, result := range login.Matches() {
 		m.matches.WithLabelValues(string(result))
 	}

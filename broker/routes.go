@@ -32,8 +32,8 @@ func (b *Broker) routes() []route {
 	discovery := token.ServeDocument(func() token.Document { return b.discovery })
 	jwks := token.ServeDocument(b.jwks)
 	return []route{
-		{"GET /authorize", page, b.login.Authorize},
-		{"POST /authorize", elsewhere, b.login.AuthorizePosted},
+		{"GET /authorize", page, b.mayStart(b.login.Authorize)},
+		{"POST /authorize", elsewhere, b.mayStart(b.login.AuthorizePosted)},
 		{"GET /callback/{provider}", page, b.login.Callback},
 		{"POST /callback/{provider}", elsewhere, b.login.CallbackPosted},
 		{"GET /login/{id}", page, b.login.Page},
@@ -48,7 +48,7 @@ func (b *Broker) routes() []route {
 		{"POST /logout", elsewhere, b.logout.Posted},
 		{"POST /logout/confirm", form, b.logout.Confirmed},
 		{"GET /account", page, b.accountPage},
-		{"GET /account/sign-in", page, b.login.SignIn},
+		{"GET /account/sign-in", page, b.mayStart(b.login.SignIn)},
 		{"POST /account/link/{provider}", form, b.login.BeginLink},
 		{"POST /account/unlink/{provider}", form, b.login.BeginUnlink},
 		{"GET /{$}", page, b.home},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func (b *Broker) serve(rt route) http.Handler {
 		if rt.class == page || rt.class == form || rt.class == elsewhere {
 			w.Header()["Cache-Control"] = noStore // redirects too: they carry cookies and codes
 		}
-		r = r.WithContext(context.WithValue(r.Context(), supportKey{}, support))
+		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, visitor{support, b.clientAddress(r)}))
 		err := b.guarded(rt, answer, r)
 		if err != nil {
 			b.fail(rt, answer, r, err)
@@ -255,7 +256,13 @@ func (a *answer) status() int {
 	return a.code
 }
 
-type supportKey struct{}
+type visitorKey struct{}
+
+// visitor is what a request's context says of it.
+type visitor struct {
+	support string
+	address netip.Addr // zero: nobody trustworthy says
+}
 
 // crockford has no letters that are read for one another.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -275,6 +282,11 @@ func newSupportCode() string {
 }
 
 func supportCode(ctx context.Context) string {
-	code, _ := ctx.Value(supportKey{}).(string)
-	return code
+	v, _ := ctx.Value(visitorKey{}).(visitor)
+	return v.support
+}
+
+func addressOf(ctx context.Context) netip.Addr {
+	v, _ := ctx.Value(visitorKey{}).(visitor)
+	return v.address
 }

@@ -49,6 +49,7 @@ func (c *checker) all() {
 	c.operators()
 	c.health()
 	c.languages()
+	c.limits()
 	c.log()
 }
 

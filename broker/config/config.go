@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/limit"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/wrap"
 	"github.com/bongsu/bongsu/providers/catalog"
@@ -40,6 +41,7 @@ type Config struct {
 	Operators []Operator // who may give orders on the admin listener; empty: nobody
 	Health    Health
 	Languages Languages
+	Limits    Limits
 	Log       Log
 }
 
@@ -171,6 +173,19 @@ type Languages struct {
 	// language, for clients that name none; else they stand as configured.
 	OrderWays bool
 	Default   string // "ko", "en" or "ja"
+}
+
+// Limits is how often this node may be asked. The zero value limits nothing; so
+// does a rate of zero.
+type Limits struct {
+	Starts         limit.Rate // logins begun by one address
+	StartsOfClient limit.Rate // logins begun for one client
+	Failures       limit.Rate // client authentications that failed, from one address
+	Guesses        limit.Rate // the same, for one client
+	Tokens         limit.Rate // token requests of clients without a secret, from one address
+	TokensOfClient limit.Rate // token requests of one client that has proved itself
+	Exempt         []netip.Prefix
+	Entries        int // keys remembered for each limit, each of [limit.EntryBytes] at most
 }
 
 // Log says how much is logged.

@@ -38,6 +38,7 @@ func defaults() file {
 		Keys:      fileKeys{ActiveFor: defaultActiveFor, PublishWindow: defaultPublishWindow, RetireFor: defaultRetireFor},
 		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},
 		Health:    fileHealth{Probes: true},
+		Limits:    defaultLimits(),
 		Languages: fileLanguages{Default: defaultLanguage},
 		Log:       fileLog{Level: defaultLevel},
 	}

@@ -38,6 +38,7 @@ type file struct {
 	Operators []fileOperator `yaml:"operators"`
 	Health    fileHealth     `yaml:"health"`
 	Languages fileLanguages  `yaml:"languages"`
+	Limits    fileLimits     `yaml:"limits"`
 	Log       fileLog        `yaml:"log"`
 }
 
@@ -164,6 +165,22 @@ type fileOutbound struct {
 type fileLanguages struct {
 	OrderWays bool   `yaml:"order_ways"`
 	Default   string `yaml:"default"`
+}
+
+type fileLimits struct {
+	StartsPerAddress   fileRate       `yaml:"starts_per_address"`
+	StartsPerClient    fileRate       `yaml:"starts_per_client"`
+	FailuresPerAddress fileRate       `yaml:"failures_per_address"`
+	FailuresPerClient  fileRate       `yaml:"failures_per_client"`
+	TokensPerAddress   fileRate       `yaml:"tokens_per_address"`
+	TokensPerClient    fileRate       `yaml:"tokens_per_client"`
+	Exempt             []netip.Prefix `yaml:"exempt"`
+	Entries            int            `yaml:"entries"`
+}
+
+type fileRate struct {
+	Rate  float64 `yaml:"rate"`
+	Burst int     `yaml:"burst"`
 }
 
 type fileLog struct {

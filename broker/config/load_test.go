@@ -50,6 +50,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Health:    Health{Probes: true},
 		Languages: Languages{Default: "ko"},
+		Limits:    DefaultLimits(),
 		Log:       Log{Level: "info"},
 	}
 	if c.SiteKey == nil || c.ClusterKey == nil || c.Issuer.String() != "https://login.example.kr" {

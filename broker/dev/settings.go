@@ -54,6 +54,7 @@ func settings(at places, dir string, upstreams *fakeidp.Server) (*config.Config,
 		},
 		Health:    config.Health{Probes: true},
 		Languages: config.Languages{Default: "ko", OrderWays: true},
+		Limits:    config.DefaultLimits(),
 		Log:       config.Log{Level: "info"},
 	}
 	for _, key := range []**wrap.Key{&cfg.SiteKey, &cfg.ClusterKey} {

@@ -39,6 +39,9 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := h.Admit(r, known); err != nil {
+		return err
+	}
 	request, err := oauth.ParseAuthorization(values)
 	v := &visit{w: w, r: r, client: known, login: &Login{Purpose: PurposeLogin, Client: known.ID, Request: request}}
 	if err == nil {

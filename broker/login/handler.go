@@ -69,7 +69,7 @@ type Observer interface {
 }
 
 // Options says what the walk works with. All fields but Counts, Language, Standing,
-// Drills, Now and Dev are required.
+// Drills, Admit, Now and Dev are required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
@@ -88,6 +88,9 @@ type Options struct {
 	// Standing is what operators say about a provider; nil: all are in use.
 	Standing func(provider string) Standing
 	Drills   Drills // nil: nothing is practised
+	// Admit is asked when the website of an authorization request is known; its
+	// error ends on our own page. Nil lets everybody in.
+	Admit func(r *http.Request, c *client.Client) error
 	// Neighbourhood is what the address of a request shares with its neighbours'.
 	Neighbourhood func(r *http.Request) string
 	Audit         *audit.Log
@@ -105,7 +108,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Counts, Language, Standing, Drills, Now and Dev is required")
+		return errors.New("login: every option but Counts, Language, Standing, Drills, Admit, Now and Dev is required")
 	}
 	return nil
 }
@@ -136,6 +139,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Standing == nil {
 		o.Standing = func(string) Standing { return InUse }
+	}
+	if o.Admit == nil {
+		o.Admit = func(*http.Request, *client.Client) error { return nil }
 	}
 	if o.Drills == nil {
 		o.Drills = noDrills{}

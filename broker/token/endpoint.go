@@ -42,8 +42,20 @@ type Clients interface {
 	Client(id string) (*client.Client, bool)
 }
 
-// Options says what the endpoint works with. All fields but Now and WayClaim
-// are required.
+// Limits says how often who may ask. What it returns is how long to wait; 0: not
+// at all.
+type Limits interface {
+	// Attempt is asked before a client's proof is looked at; it counts nothing.
+	Attempt(ctx context.Context, clientID string) time.Duration
+	// Failed counts a proof that was none.
+	Failed(ctx context.Context, clientID string)
+	// Enter counts a request of a client that has proved itself, or has no secret to
+	// prove itself with.
+	Enter(ctx context.Context, c *client.Client) time.Duration
+}
+
+// Options says what the endpoint works with. All fields but Limits, Now and
+// WayClaim are required.
 type Options struct {
 	Issuer    string
 	Clients   Clients
@@ -53,6 +65,7 @@ type Options struct {
 	Negatives Negatives
 	Audit     *audit.Log
 	Rand      io.Reader
+	Limits    Limits // nil: no limits
 	Now       func() time.Time
 	// WayClaim puts the provider instance into ID tokens as bongsu_way. Dev
 	// shows it; production keeps the way out of what websites see (P1).
@@ -71,6 +84,9 @@ func New(o Options) (*Endpoint, error) {
 	if o.Issuer == "" || o.Clients == nil || o.Keys == nil || o.Seal == nil ||
 		o.Grants == nil || o.Negatives == nil || o.Audit == nil || o.Rand == nil {
 		return nil, errors.New("token: issuer, clients, keys, sealer, grants, negatives, audit and randomness are required")
+	}
+	if o.Limits == nil {
+		o.Limits = unlimited{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -121,8 +137,27 @@ func (e *Endpoint) exchange(ctx context.Context, known *client.Client, request o
 	}
 }
 
-// authenticate proves the client (RFC 6749 2.3). A public client is only named.
+// authenticate proves the client (RFC 6749 2.3), as long as neither it nor who
+// claims to be it asks too often.
 func (e *Endpoint) authenticate(ctx context.Context, auth oauth.ClientAuth) (*client.Client, error) {
+	if wait := e.Limits.Attempt(ctx, auth.ID); wait > 0 {
+		return nil, oauth.TooManyRequests("Too many attempts to authenticate failed; wait before the next.").After(wait)
+	}
+	known, err := e.prove(ctx, auth)
+	if oauth.HasCode(err, oauth.CodeInvalidClient) {
+		e.Limits.Failed(ctx, auth.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if wait := e.Limits.Enter(ctx, known); wait > 0 {
+		return nil, oauth.TooManyRequests("The client asks too often.").After(wait)
+	}
+	return known, nil
+}
+
+// prove finds the client and checks its secret. A public client is only named.
+func (e *Endpoint) prove(ctx context.Context, auth oauth.ClientAuth) (*client.Client, error) {
 	known, ok := e.Clients.Client(auth.ID)
 	switch {
 	case !ok:

@@ -174,7 +174,7 @@ var allReasons = []Reason{
 
 var allProblems = []ProblemKind{
 	ProblemExpired, ProblemDone, ProblemClient, ProblemRequest, ProblemCallback, ProblemUnavailable, ProblemNotFound,
-	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy, ProblemTaken, ProblemLast, ProblemSession,
+	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy, ProblemTooMany, ProblemTaken, ProblemLast, ProblemSession,
 }
 
 // allViews is every page in every state that changes its shape.

@@ -38,6 +38,7 @@ var problems = map[ProblemKind]struct {
 	ProblemLast:        {"shield", false},
 	ProblemSession:     {"shield", false},
 	ProblemBusy:        {"people", false},
+	ProblemTooMany:     {"clock", false},
 }
 
 func (Problem) template() string { return "problem" }

@@ -177,6 +177,9 @@ const (
 	// ProblemBusy: every way is sent as many logins as it may be now. 503, with
 	// RetryAfter, and a RetryHref to the menu of the same login.
 	ProblemBusy ProblemKind = "busy"
+	// ProblemTooMany: too many requests of one address or website. 429, with
+	// RetryAfter; says nothing about anybody.
+	ProblemTooMany ProblemKind = "too_many"
 	// ProblemTaken: an identity that another account has. 409; says nothing
 	// about whose.
 	ProblemTaken ProblemKind = "taken"

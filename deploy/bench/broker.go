@@ -139,6 +139,7 @@ data_dir: %[4]s
 site_key: %[5]s
 cluster_key: %[6]s
 outbound: {allow: [127.0.0.0/8], allow_http: true}
+limits: {exempt: [127.0.0.0/8]}
 providers:
   - {id: up, kind: openid, name: Up, issuer: %[7]q, client_id: bench-broker, client_secret: upstream-secret-of-forty-letters-and-digits}
 clients:
