@@ -65,6 +65,12 @@ type Account struct {
 	// spaces. Empty for all others.
 	OpenedDuring string
 
+	// Language is what the account's pages speak, chosen by the person; empty: not
+	// chosen. DeletedAt is when the account was deleted: what is left of it is a
+	// tombstone, which is disabled and knows nobody. Zero: it was not.
+	Language  string
+	DeletedAt time.Time
+
 	CreatedAt time.Time // UTC, microseconds
 	UpdatedAt time.Time // when an attribute last changed; disabling and ending sessions are no such change
 }
@@ -139,7 +145,7 @@ type Accounts interface {
 	// EnableAccount undoes DisableAccount with a higher epoch, so that no
 	// older session returns, and records the lifted fact: a disabling of a
 	// lower epoch that arrives after it has lost. Repeating it changes nothing
-	// and returns what stands. ErrNotFound.
+	// and returns what stands. ErrNotFound: also for one that was deleted.
 	EnableAccount(ctx context.Context, id string, at time.Time) (Fact, error)
 
 	// EndSessions raises the account's epoch by one and records it: every
@@ -186,6 +192,12 @@ type Grants interface {
 	// the writer knows them.
 	GrantsOfSession(ctx context.Context, sid string, at time.Time, limit int) ([]Grant, error)
 
+	// GrantsOfAccount returns at most limit grants of an account that have not
+	// expired at, newest first. While the writer cannot be reached a replica may
+	// answer, which may not know the newest ones. Whether one was revoked is a
+	// fact, not a column.
+	GrantsOfAccount(ctx context.Context, accountID string, at time.Time, limit int) ([]Grant, error)
+
 	// PurgeGrants deletes at most limit grants that expired before at, oldest
 	// first, and returns how many went.
 	PurgeGrants(ctx context.Context, at time.Time, limit int) (int, error)
@@ -211,6 +223,10 @@ const (
 	ProviderSessionsEnded FactKind = "provider_sessions_ended" // ID is the instance's; sessions it gave at or before Epoch, in Unix seconds, are void
 
 	DrillsForbidden FactKind = "drills_forbidden" // ID is AllDrills: no drill runs or starts
+
+	// ConsentWithdrawn says that consents given at or before Epoch, in Unix
+	// microseconds, are void. ID is by WithdrawnConsent.
+	ConsentWithdrawn FactKind = "consent_withdrawn"
 )
 
 // AllDrills is what a fact of kind [DrillsForbidden] is about.
@@ -224,7 +240,7 @@ func DistrustedKey(provider, keyID string) string {
 }
 
 var notLiftable = []FactKind{
-	AccountDisabled, AccountEpoch, SessionEnded, GrantRevoked, KeyWithdrawn, ProviderSessionsEnded,
+	AccountDisabled, AccountEpoch, SessionEnded, GrantRevoked, KeyWithdrawn, ProviderSessionsEnded, ConsentWithdrawn,
 }
 
 // Liftable reports whether [Facts].LiftFact may undo facts of that kind: what
@@ -252,7 +268,8 @@ type Facts interface {
 	// writer lifted it. Either way the answer is what the store holds, which
 	// may be the lifted fact. In the same transaction [AccountDisabled]
 	// disables the account, and both kinds about accounts raise its epoch to at
-	// least theirs; there may be no such account. f.Revision is ignored.
+	// least theirs; there may be no such account. In the same transaction
+	// [ConsentWithdrawn] deletes the consent. f.Revision is ignored.
 	// ErrInvalid: also for a lifted fact, which only EnableAccount and LiftFact
 	// make.
 	RecordFact(ctx context.Context, f Fact) (Fact, error)
@@ -299,6 +316,9 @@ type Store interface {
 	Logouts
 	Assertions
 	Clients
+	Personal
+	Consents
+	Histories
 
 	// Ping answers nil when the writer takes writes, by writing. ErrUnavailable.
 	Ping(ctx context.Context) error

@@ -12,7 +12,7 @@ import (
 
 const accountColumns = `accounts.id, accounts.seed, accounts.epoch, accounts.disabled, accounts.name, accounts.email,
 	accounts.email_verified, accounts.phone, accounts.phone_verified, accounts.picture, accounts.locale,
-	accounts.opened_during, accounts.created_at, accounts.updated_at`
+	accounts.opened_during, accounts.language, accounts.deleted_at, accounts.created_at, accounts.updated_at`
 
 const (
 	selectAccountByIdentity query = `SELECT ` + accountColumns + `
@@ -24,8 +24,11 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	fillProfile query = `UPDATE accounts SET name = $2, email = $3, email_verified = $4, phone = $5, phone_verified = $6,
 			picture = $7, locale = $8, updated_at = $9
-		WHERE id = $1 AND name = '' AND email = '' AND phone = ''`
-	insertLink  query = `INSERT INTO links (provider, subject, account_id, created_at) VALUES ($1, $2, $3, $4)`
+		WHERE id = $1 AND name = '' AND email = '' AND phone = '' AND deleted_at = 0`
+	insertLink query = `INSERT INTO links (provider, subject, account_id, created_at) VALUES ($1, $2, $3, $4)`
+	// Nothing is linked to a tombstone.
+	insertLinkAlive query = `INSERT INTO links (provider, subject, account_id, created_at) SELECT $1, $2, $3, $4
+		WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = $3 AND accounts.deleted_at <> 0)`
 	selectLinks query = `SELECT provider, subject, created_at FROM links WHERE account_id = $1
 		ORDER BY created_at, provider, subject`
 )
@@ -33,20 +36,20 @@ const (
 // accountRow scans an account.
 type accountRow struct {
 	store.Account
-	created, updated int64
+	created, updated, deleted int64
 }
 
 // columns are where accountColumns go.
 func (r *accountRow) columns() []any {
 	return []any{
 		&r.ID, &r.Seed, &r.Epoch, &r.Disabled, &r.Name, &r.Email, &r.EmailVerified, &r.Phone, &r.PhoneVerified,
-		&r.Picture, &r.Locale, &r.OpenedDuring, &r.created, &r.updated,
+		&r.Picture, &r.Locale, &r.OpenedDuring, &r.Language, &r.deleted, &r.created, &r.updated,
 	}
 }
 
 func (r *accountRow) account() store.Account {
 	a := r.Account
-	a.CreatedAt, a.UpdatedAt = timeOf(r.created), timeOf(r.updated)
+	a.CreatedAt, a.UpdatedAt, a.DeletedAt = timeOf(r.created), timeOf(r.updated), timeOf(r.deleted)
 	return a
 }
 
@@ -141,8 +144,8 @@ func (s *Store) LinkIdentity(ctx context.Context, l store.Link) error {
 		return fact(verb, c.err)
 	}
 	return s.verb(ctx, verb, func(ctx context.Context) error {
-		_, err := s.execute(ctx, once, insertLink, l.Provider, l.Subject, l.AccountID, micros(l.CreatedAt))
-		if errors.Is(err, errMissing) {
+		wrote, err := s.execute(ctx, once, insertLinkAlive, l.Provider, l.Subject, l.AccountID, micros(l.CreatedAt))
+		if errors.Is(err, errMissing) || err == nil && wrote == 0 {
 			return store.ErrNotFound
 		}
 		return err

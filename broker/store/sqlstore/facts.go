@@ -16,7 +16,7 @@ const (
 	nextRevision   query = `UPDATE feed SET revision = revision + 1 WHERE id = 1 RETURNING revision`
 	selectRevision query = `SELECT revision FROM feed WHERE id = 1`
 	selectFact     query = `SELECT epoch, revision, lifted, said_at, until_at FROM facts WHERE kind = $1 AND id = $2`
-	selectEpoch    query = `SELECT epoch, disabled FROM accounts WHERE id = $1`
+	selectEpoch    query = `SELECT epoch, disabled, deleted_at FROM accounts WHERE id = $1`
 	updateAccount  query = `UPDATE accounts SET epoch = $2, disabled = $3 WHERE id = $1`
 	upsertFact     query = `INSERT INTO facts (kind, id, epoch, revision, lifted, said_at, until_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -42,6 +42,7 @@ type account struct {
 	known    bool
 	epoch    int64
 	disabled bool
+	deleted  int64 // when; 0: it was not
 }
 
 // change is a transaction about one fact.
@@ -50,6 +51,7 @@ type change struct {
 	fact   store.Fact // as it was said
 	effort effort
 	known  bool // there must be such an account
+	gone   bool // it may be one that was deleted
 
 	// before runs in the same transaction, once it is known what stands; nil:
 	// nothing to do. [errStands] ends the transaction, an earlier attempt has
@@ -69,7 +71,11 @@ var errStands = errors.New("sqlstore: nothing new")
 func (s *Store) RecordFact(ctx context.Context, f store.Fact) (store.Fact, error) {
 	var c check
 	c.fact(f)
-	return s.change(ctx, c, change{verb: "record fact", fact: f, effort: again, decide: recorded})
+	said := change{verb: "record fact", fact: f, effort: again, decide: recorded}
+	if f.Kind == store.ConsentWithdrawn {
+		said.before = withdraw(f)
+	}
+	return s.change(ctx, c, said)
 }
 
 // LiftFact implements [store.Facts].
@@ -124,7 +130,7 @@ func (ch change) write(ctx context.Context, q session) (store.Fact, error) {
 	if err != nil {
 		return store.Fact{}, err
 	}
-	if ch.known && !stands.account.known {
+	if ch.known && (!stands.account.known || stands.account.deleted != 0 && !ch.gone) {
 		return store.Fact{}, store.ErrNotFound
 	}
 	if ch.before != nil {
@@ -151,7 +157,8 @@ func (ch change) write(ctx context.Context, q session) (store.Fact, error) {
 func read(ctx context.Context, q session, f store.Fact) (standing, error) {
 	var stands standing
 	if f.Kind == store.AccountDisabled || f.Kind == store.AccountEpoch {
-		err := q.row(ctx, selectEpoch, []any{f.ID}, &stands.account.epoch, &stands.account.disabled)
+		err := q.row(ctx, selectEpoch, []any{f.ID}, &stands.account.epoch, &stands.account.disabled,
+			&stands.account.deleted)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return standing{}, err
 		}

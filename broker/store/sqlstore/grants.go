@@ -12,6 +12,9 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
+const grantColumns = `grants.id, grants.login_id, grants.code_hash, grants.account_id, grants.client_id, grants.sid,
+	grants.scope, grants.provider, grants.acr, grants.amr, grants.auth_time, grants.created_at, grants.expires_at`
+
 const (
 	// A row is written, for the first time or over itself, exactly if this
 	// grant holds the login.
@@ -20,10 +23,10 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (login_id) DO UPDATE SET login_id = excluded.login_id WHERE grants.id = excluded.id`
 	selectClaim        query = `SELECT id, code_hash FROM grants WHERE login_id = $1`
-	selectGrantAccount query = `SELECT grants.id, grants.login_id, grants.code_hash, grants.account_id, grants.client_id,
-			grants.sid, grants.scope, grants.provider, grants.acr, grants.amr, grants.auth_time, grants.created_at,
-			grants.expires_at, ` + accountColumns + `
+	selectGrantAccount query = `SELECT ` + grantColumns + `, ` + accountColumns + `
 		FROM grants JOIN accounts ON accounts.id = grants.account_id WHERE grants.id = $1`
+	selectGrantsOfAccount query = `SELECT ` + grantColumns + ` FROM grants
+		WHERE account_id = $1 AND (expires_at = 0 OR expires_at > $2) ORDER BY created_at DESC, id DESC LIMIT $3`
 	deleteGrants query = `DELETE FROM grants WHERE id IN (SELECT id FROM grants
 		WHERE expires_at <> 0 AND expires_at < $1 ORDER BY expires_at LIMIT $2)`
 )
@@ -89,25 +92,82 @@ func (s *Store) GrantedAccount(ctx context.Context, grantID string) (store.Grant
 	if c.err != nil {
 		return store.Grant{}, store.Account{}, fact(verb, c.err)
 	}
-	var g store.Grant
+	var g grantRow
 	var a accountRow
-	var scope, amr string
-	var authTime, created, expires int64
 	err := s.verb(ctx, verb, func(ctx context.Context) error {
 		return found(s.ask(ctx, func(ctx context.Context, q session) error {
-			g, a = store.Grant{}, accountRow{}
-			return q.row(ctx, selectGrantAccount, []any{grantID}, append([]any{
-				&g.ID, &g.LoginID, &g.CodeHash, &g.AccountID, &g.ClientID, &g.SID, &scope, &g.Provider, &g.ACR, &amr,
-				&authTime, &created, &expires,
-			}, a.columns()...)...)
+			g, a = grantRow{}, accountRow{}
+			return q.row(ctx, selectGrantAccount, []any{grantID}, append(g.columns(), a.columns()...)...)
 		}, func() bool { return !a.Disabled }))
 	})
 	if err != nil {
 		return store.Grant{}, store.Account{}, err
 	}
-	g.Scope, g.AMR = listOf(scope), listOf(amr)
-	g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(authTime), timeOf(created), timeOf(expires)
-	return g, a.account(), nil
+	return g.grant(), a.account(), nil
+}
+
+// grantRow scans a grant.
+type grantRow struct {
+	store.Grant
+	scope, amr                 string
+	authTime, created, expires int64
+}
+
+// columns are where grantColumns go.
+func (r *grantRow) columns() []any {
+	return []any{
+		&r.ID, &r.LoginID, &r.CodeHash, &r.AccountID, &r.ClientID, &r.SID, &r.scope, &r.Provider, &r.ACR, &r.amr,
+		&r.authTime, &r.created, &r.expires,
+	}
+}
+
+func (r *grantRow) grant() store.Grant {
+	g := r.Grant
+	g.Scope, g.AMR = listOf(r.scope), listOf(r.amr)
+	g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(r.authTime), timeOf(r.created), timeOf(r.expires)
+	return g
+}
+
+// GrantsOfAccount implements [store.Grants].
+func (s *Store) GrantsOfAccount(ctx context.Context, accountID string, at time.Time, limit int) ([]store.Grant, error) {
+	const verb = "grants of account"
+	var c check
+	c.filled("account id", accountID, store.MaxID)
+	if c.err != nil {
+		return nil, fact(verb, c.err)
+	}
+	return listed(ctx, s, verb, limit, (*grantRow).columns, (*grantRow).grant,
+		selectGrantsOfAccount, accountID, micros(at), min(limit, maxListed))
+}
+
+// maxListed bounds one answer.
+const maxListed = 1000
+
+// listed reads rows, at the writer first. A limit below 1 is nothing to read.
+func listed[Row, Record any](ctx context.Context, s *Store, verb string, limit int,
+	columns func(*Row) []any, record func(*Row) Record, q query, args ...any,
+) ([]Record, error) {
+	var all []Record
+	err := s.verb(ctx, verb, func(ctx context.Context) error {
+		if limit <= 0 {
+			return nil
+		}
+		return s.askWriterFirst(ctx, func(ctx context.Context, on session) error {
+			all = nil
+			return on.rows(ctx, q, args, func(scan scan) error {
+				var r Row
+				if err := scan(columns(&r)...); err != nil {
+					return err
+				}
+				all = append(all, record(&r))
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // PurgeGrants implements [store.Grants].

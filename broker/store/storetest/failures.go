@@ -80,7 +80,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"InsertSealingKey", func(ctx context.Context) error { _, err := s.InsertSealingKey(ctx, sealing); return err }},
 		{"DeleteSealingKeys", func(ctx context.Context) error { return s.DeleteSealingKeys(ctx, dawn) }},
 		{"Ping", s.Ping},
-	}, slices.Concat(operations(t, s, a), logoutVerbs(t, s), registrations(t, s))...)
+	}, slices.Concat(operations(t, s, a), logoutVerbs(t, s), registrations(t, s), personal(t, s, a))...)
 }
 
 // facts are the errors that a failure must not be mistaken for.

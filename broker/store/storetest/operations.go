@@ -73,6 +73,7 @@ func testLifting(t *testing.T, o Options) {
 	}
 	for _, kind := range []store.FactKind{
 		store.AccountDisabled, store.AccountEpoch, store.SessionEnded, store.GrantRevoked, store.KeyWithdrawn, store.ProviderSessionsEnded,
+		store.ConsentWithdrawn,
 	} {
 		t.Run(string(kind)+" is not undone so", func(t *testing.T) {
 			said := record(t, s, store.Fact{Kind: kind, ID: newID(t), Epoch: 1, At: noon})
