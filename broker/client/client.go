@@ -21,9 +21,16 @@ const (
 
 // The ways a client authenticates.
 const (
-	AuthBasic = "client_secret_basic"
-	AuthPost  = "client_secret_post"
-	AuthNone  = "none"
+	AuthBasic         = "client_secret_basic"
+	AuthPost          = "client_secret_post"
+	AuthNone          = "none"
+	AuthPrivateKeyJWT = "private_key_jwt" // an assertion signed with a key of the client's (RFC 7523)
+)
+
+// What the audience of a client's assertions is.
+const (
+	AudienceIssuer        = "issuer"         // our issuer (RFC 10070)
+	AudienceTokenEndpoint = "token_endpoint" // the token endpoint's URL, which older libraries send
 )
 
 // Client is a registered taker of logins. Those that come out of a [Registry]
@@ -42,9 +49,21 @@ type Client struct {
 	SecretHashes [][32]byte // SHA-256, one or two while a secret is rotated
 	AuthMethod   string     // pinned; empty: client_secret_basic or _post; a public client's is none
 
+	// Of private_key_jwt, which has no secrets: one of JWKS and JWKSURI.
+	JWKS              string // the client's public keys, a JWK set (RFC 7517 5)
+	JWKSURI           string // where they are published
+	AssertionAudience string // AudienceIssuer (default) or AudienceTokenEndpoint
+
 	RedirectURIs           []string // at most 32 of at most 512 bytes
 	PostLogoutRedirectURIs []string
 	GrantTypes             []string // nil: authorization_code
+
+	// BackchannelLogoutURI is told when a session ends that the client got a
+	// login from; empty: it is not told (OpenID Connect Back-Channel Logout 1.0 2.2).
+	BackchannelLogoutURI string
+	// BackchannelLogoutSessionRequired says that the client needs the sid, which
+	// is always sent where there is one.
+	BackchannelLogoutSessionRequired bool
 
 	Subject    string         // SubjectPublic (default) or SubjectPairwise
 	Sector     string         // pairwise: host name the subject is for; default: the one host of the redirect URIs
@@ -61,6 +80,7 @@ type Client struct {
 
 	Origins []string // for CORS: scheme, host and port of the http(s) redirect URIs; the Registry fills it in
 
+	keys  *keys.ClientKeys      // JWKS, parsed; the Registry fills it in
 	wider func(uri string) bool // development only, see InsecureRedirects
 }
 
@@ -82,6 +102,10 @@ func (c *Client) AllowsAuth(method string) bool {
 	}
 	return method == AuthBasic || method == AuthPost
 }
+
+// Keys returns the keys of JWKS; nil when the client has none, or has them at
+// JWKSURI.
+func (c *Client) Keys() *keys.ClientKeys { return c.keys }
 
 // AllowsWay reports whether the client takes logins by the way with that id.
 func (c *Client) AllowsWay(id string) bool {
@@ -125,6 +149,12 @@ func (c *Client) complete(o options) *Client {
 	}
 	if hosts := hostsOf(c.RedirectURIs); full.Subject == SubjectPairwise && full.Sector == "" && len(hosts) == 1 {
 		full.Sector = hosts[0]
+	}
+	if full.AuthMethod == AuthPrivateKeyJWT && full.AssertionAudience == "" {
+		full.AssertionAudience = AudienceIssuer
+	}
+	if full.JWKS != "" {
+		full.keys, _ = keys.ParseClientKeys([]byte(full.JWKS)) // Validate has seen that it can be
 	}
 	full.Origins = originsOf(c.RedirectURIs)
 	full.wider = o.wider

@@ -46,6 +46,8 @@ func (c *Client) Validate(opts ...Option) error {
 	var p problems
 	c.checkNames(&p)
 	c.checkSecrets(&p)
+	c.checkAssertions(&p, loopback)
+	c.checkBackchannel(&p, loopback)
 	c.checkGrants(&p)
 	c.checkRedirects(&p, loopback)
 	c.checkSubject(&p)
@@ -93,7 +95,9 @@ func (c *Client) checkSecrets(p *problems) {
 	switch {
 	case c.Public && n > 0:
 		p.add("secrets", "a public client cannot keep a secret: remove it, or make the client confidential")
-	case !c.Public && n == 0:
+	case c.AuthMethod == AuthPrivateKeyJWT && n > 0:
+		p.add("secrets", "a client that signs assertions has none: remove it, or change auth_method")
+	case !c.Public && n == 0 && c.AuthMethod != AuthPrivateKeyJWT:
 		p.add("secrets", "a confidential client needs one")
 	case n > maxSecrets:
 		p.add("secrets", "at most %d may live at a time", maxSecrets)
@@ -109,8 +113,8 @@ func (c *Client) checkSecrets(p *problems) {
 	switch {
 	case c.Public && c.AuthMethod != "" && c.AuthMethod != AuthNone:
 		p.add("auth_method", "a public client's is %q", AuthNone)
-	case !c.Public && c.AuthMethod != "" && c.AuthMethod != AuthBasic && c.AuthMethod != AuthPost:
-		p.add("auth_method", "must be %q or %q", AuthBasic, AuthPost)
+	case !c.Public && c.AuthMethod != "" && c.AuthMethod != AuthBasic && c.AuthMethod != AuthPost && c.AuthMethod != AuthPrivateKeyJWT:
+		p.add("auth_method", "must be %q, %q or %q", AuthBasic, AuthPost, AuthPrivateKeyJWT)
 	}
 	if c.Public && c.PKCEOptional {
 		p.add("pkce", "cannot be optional for a public client")

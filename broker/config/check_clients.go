@@ -45,6 +45,8 @@ func (c *checker) client(path string, w *fileClient) {
 		GrantTypes: w.GrantTypes, Subject: w.Subject, Sector: w.SectorIdentifier,
 		IDTokenAlg: keys.Algorithm(w.IDTokenAlg), MinACR: w.MinACR, Providers: w.Providers, Language: w.Language,
 		URI: w.ClientURI, InitiateLoginURI: w.InitiateLoginURI, LogoURI: w.LogoURI, PolicyURI: w.PolicyURI, TermsURI: w.TermsURI,
+		BackchannelLogoutURI: w.BackchannelLogoutURI, BackchannelLogoutSessionRequired: w.BackchannelSID,
+		JWKSURI: w.JWKSURI, AssertionAudience: w.AssertionAudience,
 	}
 	if w.PKCE != "" {
 		c.oneOf(path+".pkce", w.PKCE, "optional", "required")
@@ -57,9 +59,35 @@ func (c *checker) client(path string, w *fileClient) {
 	if strings.HasPrefix(w.LogoURI, "https://") {
 		c.outboundURL(path+".logo_uri", w.LogoURI) // pages show it from our own origin, so it is we who ask for it
 	}
+	c.called(path, w, built)
 	c.clientSecrets(path, w, built)
 	c.config.Clients = append(c.config.Clients, built)
 	c.validate(path, built)
+}
+
+// called checks the addresses of the website that this program calls, and reads
+// the keys that stand in a file.
+func (c *checker) called(path string, w *fileClient, built *client.Client) {
+	if strings.HasPrefix(w.JWKSURI, "https://") {
+		c.outboundURL(path+".jwks_uri", w.JWKSURI)
+	}
+	if strings.HasPrefix(w.BackchannelLogoutURI, "https://") {
+		c.outboundURL(path+".backchannel_logout_uri", w.BackchannelLogoutURI)
+	}
+	built.JWKS = w.JWKS
+	if w.JWKSFile == "" {
+		return
+	}
+	if w.JWKS != "" {
+		c.add(path+".jwks", "%s.jwks has more than one source: set it or %[1]s.jwks_file", path)
+		return
+	}
+	text, err := c.read(w.JWKSFile, false)
+	if err != nil {
+		c.add(path+".jwks_file", "%s.jwks_file: %v", path, err)
+		return
+	}
+	built.JWKS = text
 }
 
 // clientSecrets hashes what the file says the website proves itself with.
@@ -83,6 +111,12 @@ func (c *checker) clientSecrets(path string, w *fileClient, built *client.Client
 		built.SecretHashes = append(built.SecretHashes, hash)
 	}
 	hasSecret := set || len(w.SecretHashes) > 0
+	if w.AuthMethod == client.AuthPrivateKeyJWT && !w.Public {
+		if hasSecret {
+			c.add(path+".auth_method", "%s.auth_method is %s: the website signs with a key of its own, so it has no secret", path, w.AuthMethod)
+		}
+		return
+	}
 	switch {
 	case len(built.SecretHashes) > maxSecrets:
 		c.add(path+".secret_hashes", "%s has %d secrets: at most %d may live at a time", path, len(built.SecretHashes), maxSecrets)

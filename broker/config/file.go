@@ -141,8 +141,14 @@ type fileClient struct {
 	FirstParty             bool              `yaml:"first_party"`
 	PKCE                   string            `yaml:"pkce"`
 	AuthMethod             string            `yaml:"auth_method"`
+	JWKS                   string            `yaml:"jwks"`
+	JWKSFile               string            `yaml:"jwks_file"`
+	JWKSURI                string            `yaml:"jwks_uri"`
+	AssertionAudience      string            `yaml:"assertion_audience"`
 	RedirectURIs           []string          `yaml:"redirect_uris"`
 	PostLogoutRedirectURIs []string          `yaml:"post_logout_redirect_uris"`
+	BackchannelLogoutURI   string            `yaml:"backchannel_logout_uri"`
+	BackchannelSID         bool              `yaml:"backchannel_logout_session_required"`
 	GrantTypes             []string          `yaml:"grant_types"`
 	Subject                string            `yaml:"subject"`
 	SectorIdentifier       string            `yaml:"sector_identifier"`
