@@ -45,9 +45,12 @@ func (c *checker) limits() {
 		path string
 		rate fileRate
 	}{
-		{"limits.starts_per_address", f.StartsPerAddress}, {"limits.starts_per_client", f.StartsPerClient},
-		{"limits.failures_per_address", f.FailuresPerAddress}, {"limits.failures_per_client", f.FailuresPerClient},
-		{"limits.tokens_per_address", f.TokensPerAddress}, {"limits.tokens_per_client", f.TokensPerClient},
+		{"limits.starts_per_address", f.StartsPerAddress},
+		{"limits.starts_per_client", f.StartsPerClient},
+		{"limits.failures_per_address", f.FailuresPerAddress},
+		{"limits.failures_per_client", f.FailuresPerClient},
+		{"limits.tokens_per_address", f.TokensPerAddress},
+		{"limits.tokens_per_client", f.TokensPerClient},
 	} {
 		if !(l.rate.Rate >= 0 && l.rate.Rate <= limit.MaxRate) {
 			c.add(l.path+".rate", "%s.rate must be from 0, which is no limit, to %d a second", l.path, limit.MaxRate)

@@ -229,6 +229,13 @@ func (d *document) scalar(n *yaml.Node, path string, v reflect.Value) {
 			return
 		}
 		v.SetFloat(parsed)
+	case v.Kind() == reflect.Int:
+		parsed, err := strconv.ParseUint(n.Value, 10, 31)
+		if err != nil {
+			d.mistyped(n, path, "a whole number such as 50")
+			return
+		}
+		v.SetInt(int64(parsed))
 	default:
 		v.SetString(n.Value)
 	}

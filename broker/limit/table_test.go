@@ -227,7 +227,8 @@ func held() int64 {
 
 func TestOptionsRefuse(t *testing.T) {
 	for _, o := range []Options{
-		{}, {Entries: MaxEntries + 1},
+		{},
+		{Entries: MaxEntries + 1},
 		{Entries: 1, Rate: Rate{PerSecond: 1}},
 		{Entries: 1, Rate: Rate{Burst: 1}},
 		{Entries: 1, Rate: Rate{PerSecond: -1, Burst: 1}},
