@@ -3,6 +3,7 @@
 #
 #   unit      lint, and everything that needs no database and no browser   240 s
 #   store     the store on both databases, the whole broker, abuse cases   300 s
+#   twins     the walk again, every request at the other of two nodes        240 s
 #   race      the race detector: keys, login, session and their kin        240 s
 #   faults    every fault of a provider, and three real processes in
 #             network namespaces, as root                                  240 s
@@ -19,8 +20,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/machine.sh
 . deploy/machine.sh
 
-declare -A budget=([unit]=240 [store]=300 [race]=240 [faults]=240 [browser]=240)
-all_lanes=(unit store race faults browser)
+declare -A budget=([unit]=240 [store]=300 [twins]=240 [race]=240 [faults]=240 [browser]=240)
+all_lanes=(unit store twins race faults browser)
 
 # What has a lane of its own.
 elsewhere='^TestBrowser|^TestFault|^TestNamespaces'
@@ -46,6 +47,13 @@ lane_unit() {
 
 lane_store() {
 	go test -count=1 -skip "$elsewhere" ./broker ./broker/store/...
+}
+
+# Everything a person or a website does, on two nodes of one site and one
+# PostgreSQL. Left out is what asks one node about itself.
+lane_twins() {
+	BONGSU_TEST_TWINS=1 go test -count=1 -skip "$elsewhere|^TestOutage|^TestAB(28|53|58|61|62|63|76|77|79)|^TestDrill|^TestJoined|^TestMetrics|^TestStatus|^TestCost" \
+		-run '^Test(AB|Login|Whole|Sessions|OneIdentity|TwoTabs|Consent|Account|Refresh|Logout)' ./broker
 }
 
 lane_race() {
@@ -87,7 +95,7 @@ build() {
 	CGO_ENABLED=1 go test -race -count=1 -run '^$' $race_packages_text >/dev/null
 }
 
-export -f fail as_root in_namespaces lane_unit lane_store lane_race lane_faults lane_browser browser_packages
+export -f fail as_root in_namespaces lane_unit lane_store lane_twins lane_race lane_faults lane_browser browser_packages
 
 # run_lane NAME: runs it, for at most twice its budget, and notes how it went.
 summary=()

@@ -32,6 +32,9 @@ type Setup struct {
 	Postgres string
 	// Clients are registered beside the [Websites].
 	Clients []*client.Client
+	// Twins puts a second node of the same site on the database, which must be
+	// Postgres, and a door before both: see [Twins].
+	Twins bool
 	// Ahead is how far the node's clock is before the machine's when it starts.
 	Ahead time.Duration
 	// Configure changes the configuration last.
@@ -53,7 +56,8 @@ type Node struct {
 	Upstreams *fakeidp.Server
 	Clock     *Clock
 
-	dsn       string // of PostgreSQL
+	dsn       string         // of PostgreSQL
+	twin      *broker.Broker // nil: the node is alone
 	t         testing.TB
 	transport *http.Transport
 	log       buffer
@@ -73,6 +77,9 @@ func StartNode(t testing.TB, changes ...func(*Setup)) *Node {
 	for _, change := range changes {
 		change(&s)
 	}
+	if everywhere() && s.Postgres == "" {
+		Twins(t)(&s)
+	}
 	n := &Node{
 		Clock: &Clock{offset: s.Ahead}, t: t, secrets: make(map[string]string),
 		transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
@@ -82,7 +89,7 @@ func StartNode(t testing.TB, changes ...func(*Setup)) *Node {
 	n.Admin = "http://" + private.Addr().String()
 	n.startUpstreams(s, upstream)
 	cfg := n.settings(s)
-	n.start(cfg, public, private)
+	n.start(cfg, s.Twins, public, private)
 	return n
 }
 
@@ -175,8 +182,25 @@ func provider(upstreams *fakeidp.Server, name string) config.Provider {
 	return p
 }
 
-// start builds the broker and serves it.
-func (n *Node) start(cfg *config.Config, public, private net.Listener) {
+// start builds the broker, and its twin, and serves them.
+func (n *Node) start(cfg *config.Config, twins bool, public, private net.Listener) {
+	n.t.Helper()
+	n.t.Cleanup(func() { n.transport.CloseIdleConnections(); n.checkLeaks("the log", n.Log()) })
+	n.Broker = n.run(cfg)
+	handler := n.Broker.Handler()
+	if twins {
+		second := *cfg
+		second.Node, second.DataDir = "seoul-2", n.t.TempDir()
+		n.twin = n.run(&second)
+		handler = n.door(handler, n.twin.Handler())
+	}
+	n.serve(broker.Server(n.Broker.AdminHandler()), private)
+	n.serve(broker.Server(handler), public)
+	n.t.Cleanup(func() { n.checkMetrics() })
+}
+
+// run builds a broker that works until the test ends.
+func (n *Node) run(cfg *config.Config) *broker.Broker {
 	n.t.Helper()
 	built, err := broker.New(n.t.Context(), cfg, broker.Options{
 		Logger: slog.New(slog.NewJSONHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -185,21 +209,16 @@ func (n *Node) start(cfg *config.Config, public, private net.Listener) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.Broker = built
 	n.t.Cleanup(func() {
 		if err := built.Close(); err != nil {
 			n.t.Errorf("close: %v", err)
 		}
-		n.transport.CloseIdleConnections()
-		n.checkLeaks("the log", n.Log())
 	})
 	ctx, stop := context.WithCancel(context.WithoutCancel(n.t.Context()))
 	var running sync.WaitGroup
 	running.Go(func() { built.Background(ctx) })
 	n.t.Cleanup(func() { stop(); running.Wait() })
-	n.serve(broker.Server(built.AdminHandler()), private)
-	n.serve(broker.Server(built.Handler()), public)
-	n.t.Cleanup(func() { n.checkMetrics() })
+	return built
 }
 
 // serve serves until the test ends and waits for what is under way.

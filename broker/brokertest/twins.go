@@ -1,0 +1,75 @@
+package brokertest
+
+import (
+	"context"
+	"database/sql"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bongsu/bongsu/broker"
+)
+
+// everywhere reports whether every node that a test starts without a database of
+// its own is to be twins: deploy/test.sh runs the walk a second time so.
+func everywhere() bool { return os.Getenv("BONGSU_TEST_TWINS") != "" }
+
+// Twins makes the node two of one site on one PostgreSQL database, and gives
+// each request to the other one than the request before: whatever one of them
+// keeps for itself is missed by the next step. A request waits until both have
+// read every negative fact there is, as they have within R.
+//
+// [Node.Broker] and [Node.Admin] are the first of them.
+func Twins(t testing.TB) func(*Setup) {
+	t.Helper()
+	database := OnPostgres(t)
+	return func(s *Setup) {
+		database(s)
+		s.Twins = true
+	}
+}
+
+// factsWithin bounds how long a request waits for the twins to know all facts:
+// when the database is away they never do.
+const factsWithin = 3 * time.Second
+
+// door gives requests to both handlers in turn.
+func (n *Node) door(first, second http.Handler) http.Handler {
+	db := n.OpenDatabase()
+	n.t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			n.t.Errorf("close: %v", err)
+		}
+	})
+	var count atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.settle(r.Context(), db)
+		if count.Add(1)%2 == 1 {
+			first.ServeHTTP(w, r)
+		} else {
+			second.ServeHTTP(w, r)
+		}
+	})
+}
+
+// settle waits until both twins know every fact.
+func (n *Node) settle(ctx context.Context, db *sql.DB) {
+	ctx, cancel := context.WithTimeout(ctx, factsWithin)
+	defer cancel()
+	for _, twin := range []*broker.Broker{n.Broker, n.twin} {
+		for facts := twin.Negative(); ; facts.Hurry() {
+			var newest int64
+			err := db.QueryRowContext(ctx, "SELECT revision FROM feed").Scan(&newest)
+			if err != nil || facts.Unsent() == 0 && facts.Revision() >= newest {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+}
