@@ -312,6 +312,7 @@ type Store interface {
 	Outages
 	Drills
 	Pins
+	Instances
 	Activities
 	Logouts
 	Assertions

@@ -128,6 +128,7 @@ func copyRows(t *testing.T, from, to *sql.DB) {
 		"accounts", "links", "grants", "feed", "facts", "secrets", "signing_keys", "site_identities", "spare_identities", "sealing_keys",
 		"outages", "drills", "drill_counts", "pins", "activity",
 		"consents", "account_events",
+		"fingerprints", "provider_secrets",
 	}
 	for i := range tables {
 		if _, err := to.ExecContext(t.Context(), "DELETE FROM "+tables[len(tables)-1-i]); err != nil {

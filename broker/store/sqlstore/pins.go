@@ -18,8 +18,6 @@ const (
 			document = excluded.document, pinned_at = excluded.pinned_at`
 )
 
-const maxIssuer = 2 << 10
-
 // Pin implements [store.Pins].
 func (s *Store) Pin(ctx context.Context, provider string) (store.Pin, error) {
 	const verb = "pin"
@@ -88,7 +86,7 @@ func pinRow(p store.Pin) []any {
 
 func (c *check) pin(p store.Pin) {
 	c.filled("provider", p.Provider, store.MaxProvider)
-	c.filled("issuer", p.Issuer, maxIssuer)
+	c.filled("issuer", p.Issuer, store.MaxIssuer)
 	c.filled("client id", p.ClientID, store.MaxClientID)
 	c.bytes("document", p.Document, store.MaxDocument)
 }

@@ -283,6 +283,7 @@ func prepareOperations(t testing.TB, s Store) {
 	t.Helper()
 	declare(t, s, newOutage("kakao"))
 	must[store.Pin](t)(s.KeepPin(t.Context(), newPin("{}")))
+	prepareInstances(t, s)
 }
 
 // operations calls every verb of operators in a way that would succeed, in
@@ -291,7 +292,7 @@ func operations(t testing.TB, s Store, a store.Account) []verb {
 	t.Helper()
 	drill, pin := newDrill(t), newPin("{}")
 	active := []store.Activity{{Client: "demo", Account: a.ID, Day: today}}
-	return []verb{
+	return append([]verb{
 		{"LiftFact", func(ctx context.Context) error {
 			_, err := s.LiftFact(ctx, store.ProviderDisabled, "kakao", noon)
 			return err
@@ -312,5 +313,5 @@ func operations(t testing.TB, s Store, a store.Account) []verb {
 		{"NoteActivity", func(ctx context.Context) error { return s.NoteActivity(ctx, active) }},
 		{"Coverage", func(ctx context.Context) error { _, _, err := s.Coverage(ctx, store.CoverageQuery{}); return err }},
 		{"PurgeActivity", func(ctx context.Context) error { _, err := s.PurgeActivity(ctx, 0, 1); return err }},
-	}
+	}, instanceVerbs(s)...)
 }

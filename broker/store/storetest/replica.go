@@ -51,6 +51,7 @@ func testReplica(t *testing.T, o Options) {
 		{"the feed is the writer's, and the replica's while the writer is gone", testReplicaFeed},
 		{"operators' verbs", testReplicaOperations},
 		{"people's own accounts", testReplicaPersonal},
+		{"what instances are", testReplicaInstances},
 		{"keys are the writer's word", func(t *testing.T, r Replica) {
 			insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 1), true)
 			insertSealing(t, r.Store, newSealingKey(t, 1), true)
@@ -194,6 +195,7 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 		"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true,
 		"Outages": true, "Pin": true, "Coverage": true, "ClientsRevision": true, "Clients": true,
 		"GrantsOfAccount": true, "Consent": true, "ConsentsOf": true, "EventsOf": true,
+		"KeepFingerprint": true, "ProviderSecrets": true, "CountLinks": true,
 	}
 	for _, v := range all {
 		t.Run(v.name, func(t *testing.T) {

@@ -61,6 +61,8 @@ func Run(t *testing.T, o Options) {
 		{"outages are declared", testOutages},
 		{"drills", testDrills},
 		{"pins", testPins},
+		{"fingerprints of instances", testFingerprints},
+		{"secrets of providers", testProviderSecrets},
 		{"activity and coverage", testActivity},
 		{"websites are registered", testClients},
 		{"secrets", testSecrets},
