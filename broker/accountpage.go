@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
@@ -93,13 +94,19 @@ func (b *Broker) accountWays(links []store.Link, current session.Session) []web.
 	for _, p := range b.providers {
 		way := b.wayOf(p.Instance().ID)
 		standing := b.login.Standing(way.ID)
-		if linked[way.ID] || standing == login.Retired {
+		if linked[way.ID] || standing == login.Retired || b.private(way.ID) {
 			continue
 		}
 		way.Down = slices.Contains(down, way.ID)
 		ways = append(ways, web.AccountWay{Way: way, Action: "/account/link/" + way.ID, Off: standing != login.InUse})
 	}
 	return ways
+}
+
+// private reports whether a provider belongs to single websites: it is linked
+// where they ask for it.
+func (b *Broker) private(provider string) bool {
+	return slices.ContainsFunc(b.config.Providers, func(p config.Provider) bool { return p.ID == provider && len(p.OnlyFor) > 0 })
 }
 
 // independent counts the linked ways that share no failure domain with one

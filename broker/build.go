@@ -165,8 +165,14 @@ func (b *Broker) buildWalk(context.Context) error {
 	if err != nil {
 		return err
 	}
+	private := make(map[string][]string)
+	for _, p := range b.config.Providers {
+		if len(p.OnlyFor) > 0 {
+			private[p.ID] = p.OnlyFor
+		}
+	}
 	b.login, err = login.New(login.Options{
-		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(),
+		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(), OnlyFor: private,
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: ceilings,

@@ -30,7 +30,7 @@ func (b *Broker) buildOperations(context.Context) error {
 	ways := make([]coverage.Provider, len(b.config.Providers))
 	ids := make([]string, len(b.config.Providers))
 	for i, p := range b.config.Providers {
-		ways[i], ids[i] = coverage.Provider{ID: p.ID, Domains: domains(p.ID, p.Domains)}, p.ID
+		ways[i], ids[i] = coverage.Provider{ID: p.ID, Domains: domains(p.ID, p.Domains), OnlyFor: p.OnlyFor}, p.ID
 	}
 	websites := make([]coverage.Client, len(b.config.Clients))
 	for i, c := range b.config.Clients {

@@ -52,6 +52,9 @@ type Candidate struct {
 	Brand string // of a provider: "kakao", "naver", …; finds its place in a language's order
 	ACR   string // what a login by it reaches
 
+	// OnlyFor are the clients whose logins may end by the way; nil is all.
+	OnlyFor []string
+
 	Verdict Verdict
 	// Weight is the share of logins, above 0 and up to 1, in which the way
 	// keeps a first place that it holds, or on [Trial] is usable at all.
@@ -66,6 +69,7 @@ type Question struct {
 	Candidates []Candidate // in the operator's order
 	Unordered  bool        // the operator gave none: Lang decides, unless the client did
 	Allowed    []string    // ids the client allows, in its order; nil is all
+	Client     string      // whose login it is; empty: our own account page, which every way may enter
 	Lang       string      // "ko", "en" or "ja"
 
 	Hint      string   // id the website asked for (idp_hint); a wish
@@ -96,12 +100,12 @@ func (w Way) Usable() bool { return !w.Down && !w.Failed }
 // Why a way is not permitted.
 var (
 	ErrNoSuchWay  = errors.New("choice: no such way")
-	ErrNotAllowed = errors.New("choice: the client does not allow this way")
+	ErrNotAllowed = errors.New("choice: this way is not for this client")
 	ErrTooWeak    = errors.New("choice: the way does not reach the required acr")
 )
 
 // Permits returns nil if policy lets a login of q end by the way id: it is
-// configured, the client allows it and it reaches the required acr. Health has
+// configured, the client allows it, it is for that client and it reaches the required acr. Health has
 // no say. It is asked again when the login completes. Errors: [ErrNoSuchWay],
 // [ErrNotAllowed], [ErrTooWeak].
 func Permits(q Question, id string) error {

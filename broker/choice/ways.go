@@ -67,6 +67,9 @@ func (q *Question) permits(c *Candidate) error {
 	if q.Allowed != nil && !slices.Contains(q.Allowed, c.ID) {
 		return ErrNotAllowed
 	}
+	if c.OnlyFor != nil && q.Client != "" && !slices.Contains(c.OnlyFor, q.Client) {
+		return ErrNotAllowed
+	}
 	if !Satisfies(c.ACR, q.RequiredACR) {
 		return ErrTooWeak
 	}

@@ -391,3 +391,23 @@ func TestDirect(t *testing.T) {
 		})
 	}
 }
+
+// A way that belongs to single websites is no way of any other, however it is
+// asked for; our own account page takes it.
+func TestWaysOfSingleClients(t *testing.T) {
+	all := house()
+	all[1].OnlyFor = []string{"shop"}
+	for client, want := range map[string]error{"shop": nil, "mall": ErrNotAllowed, "": nil} {
+		q := Question{Candidates: all, Client: client, Hint: "kakao", LastUsed: "kakao", Allowed: []string{"kakao", "naver"}}
+		if err := Permits(q, "kakao"); !errors.Is(err, want) {
+			t.Errorf("%q: Permits = %v, want %v", client, err, want)
+		}
+		offered := slices.ContainsFunc(Ways(q), func(w Way) bool { return w.ID == "kakao" })
+		if offered != (want == nil) || Direct(q, "kakao") != (want == nil) {
+			t.Errorf("%q: offered %t, direct %t", client, offered, Direct(q, "kakao"))
+		}
+		if err := Permits(q, "naver"); err != nil {
+			t.Errorf("%q: naver: %v", client, err)
+		}
+	}
+}

@@ -57,6 +57,8 @@ var someKinds = []struct {
 var (
 	// applePattern is how Apple writes team and key ids.
 	applePattern = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+	// clientPattern is what a client may be called.
+	clientPattern = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 	// scopePattern is scope-token of RFC 6749, appendix A.4.
 	scopePattern = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,256}$`)
 )
@@ -110,6 +112,9 @@ func (c *checker) provider(path string, p *fileProvider) {
 	if p.ClientID == "" {
 		c.add(path+".client_id", "%s.client_id is required: the provider's developer console shows it", path)
 	}
+	if len(p.ClientID) > maxProviderClientID || strings.ContainsFunc(p.ClientID, isControl) {
+		c.add(path+".client_id", "%s.client_id must be one line of at most %d bytes", path, maxProviderClientID)
+	}
 	if p.Timeout == 0 {
 		p.Timeout = defaultTimeout
 	}
@@ -127,13 +132,14 @@ func (c *checker) provider(path string, p *fileProvider) {
 	}
 	c.upstreamURLs(path, p, kind)
 	c.resilience(path, p, kind)
+	c.onlyFor(path, p)
 	if known {
 		c.some(path, p, kind)
 	}
 	built := Provider{
 		ID: p.ID, Kind: p.Kind, Name: p.Name, ClientID: p.ClientID, Issuer: p.Issuer,
 		Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
-		Domains: p.Domains, Ceiling: p.Ceiling, Probes: p.Probes,
+		OnlyFor: p.OnlyFor, Domains: p.Domains, Ceiling: p.Ceiling, Probes: p.Probes,
 		Audiences: p.Audiences, Algorithms: p.Algorithms, AuthMethod: p.AuthMethod, NoPKCE: p.PKCE == pkceNone,
 		Claims: p.Claims, TokenInfo: p.TokenInfo, AppID: p.AppID,
 	}
@@ -148,7 +154,10 @@ func (c *checker) provider(path string, p *fileProvider) {
 
 const (
 	maxDomains = 8
-	maxCeiling = 100_000 // logins per second: more than any node begins
+	maxOnlyFor = 100
+
+	maxProviderClientID = 255     // bytes
+	maxCeiling          = 100_000 // logins per second: more than any node begins
 )
 
 // resilience checks what is known of how the provider fails and of what it
@@ -188,6 +197,37 @@ func (c *checker) resilience(path string, p *fileProvider, kind kindOf) {
 	}
 }
 
+// onlyFor checks which clients a provider belongs to. A client may stand in the
+// store as well, so that one that the file does not know is no mistake; one that
+// lists the provider and may not use it is.
+func (c *checker) onlyFor(path string, p *fileProvider) {
+	if p.OnlyFor != nil && len(p.OnlyFor) == 0 {
+		c.add(path+".only_for", "%s.only_for is empty: nobody could use it; leave it out for all clients", path)
+	}
+	if len(p.OnlyFor) > maxOnlyFor {
+		c.add(path+".only_for", "%s.only_for lists %d: at most %d", path, len(p.OnlyFor), maxOnlyFor)
+	}
+	for i, id := range p.OnlyFor {
+		switch at := index(path+".only_for", i); {
+		case c.bad[at]:
+		case !clientPattern.MatchString(id):
+			c.add(at, "%s.only_for: %s must be the id of a client", path, readable(id))
+		case slices.Contains(p.OnlyFor[:i], id):
+			c.add(at, "%s.only_for lists %s twice", path, readable(id))
+		}
+	}
+	if len(p.OnlyFor) == 0 {
+		return
+	}
+	for i, w := range c.file.Clients {
+		for j, way := range w.Providers {
+			if way == p.ID && !slices.Contains(p.OnlyFor, w.ID) {
+				c.add(index(index("clients", i)+".providers", j), "clients[%d].providers: %s is only for %s", i, readable(way), strings.Join(p.OnlyFor, ", "))
+			}
+		}
+	}
+}
+
 // construct builds the provider once, as serve will, so that what its kind asks
 // beyond our checks is found now. It makes no request.
 func (c *checker) construct(path string, p *Provider) {
@@ -198,7 +238,12 @@ func (c *checker) construct(path string, p *Provider) {
 		c.add(path, "%s: %s", path, strings.ReplaceAll(err.Error(), "\n", "; "))
 		return
 	}
-	p.Name = built.Instance().Name
+	p.Name, p.Upstream = built.Instance().Name, built.Instance().Issuer
+	for i, other := range c.config.Providers {
+		if other.Upstream == p.Upstream && other.ClientID == p.ClientID && (other.Kind != p.Kind || other.Issuer != p.Issuer) {
+			c.add(path+".client_id", "%s.client_id is already that of providers[%d], at the same issuer: one provider per issuer and client id", path, i)
+		}
+	}
 }
 
 // upstreamURLs checks that nothing we shall ask lies inside our own network.

@@ -126,10 +126,12 @@ type Provider struct {
 	ClientID     string
 	ClientSecret string
 	Issuer       string            // kind openid: required; others: only to point at a simulation
+	Upstream     string            // the instance's issuer as its kind knows it, or its authorization endpoint where it has none
 	Endpoints    map[string]string // authorize, token, userinfo, jwks, tokeninfo: kind oauth2: required; others: overrides, as Issuer
 	Scopes       []string
 	Timeout      time.Duration
 	Reauth       string
+	OnlyFor      []string // the clients that alone may use it, by id; nil: all
 	Domains      []string // what it shares its fate with: a second way counts only if it shares none; never empty
 	Ceiling      float64  // logins begun per second at this node; 0: no ceiling
 	Probes       []string // levels at which it may be asked: reach, metadata, authorize, token; nil: all that make sense

@@ -111,6 +111,7 @@ type fileProvider struct {
 	Scopes              []string          `yaml:"scopes"`
 	Timeout             time.Duration     `yaml:"timeout"`
 	Reauth              string            `yaml:"reauth"`
+	OnlyFor             []string          `yaml:"only_for"`
 	Domains             []string          `yaml:"domains"`
 	Ceiling             float64           `yaml:"ceiling"`
 	Probes              []string          `yaml:"probes"`

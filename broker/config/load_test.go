@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Sessions: Sessions{Idle: 12 * time.Hour, Lifetime: 168 * time.Hour},
 		Providers: []Provider{{
-			ID: "kakao", Kind: "kakao", Name: "Kakao", ClientID: "0123", ClientSecret: "from the console",
+			ID: "kakao", Kind: "kakao", Name: "Kakao", ClientID: "0123", ClientSecret: "from the console", Upstream: "https://kauth.kakao.com",
 			Timeout: 4 * time.Second, Domains: []string{"kakao"},
 		}},
 		Health:    Health{Probes: true},

@@ -33,6 +33,7 @@ type Store interface {
 type Provider struct {
 	ID      string
 	Domains []string // what it shares its fate with; never empty
+	OnlyFor []string // the clients that alone may use it; nil is all
 }
 
 // Client is a website.
@@ -146,7 +147,7 @@ func (l *Ledger) Measure(ctx context.Context, client, without string) (Coverage,
 		return Coverage{}, fmt.Errorf("%w: %q", ErrProvider, without)
 	}
 	active, covered, err := l.o.Store.Coverage(ctx, store.CoverageQuery{
-		Client: client, Surviving: l.surviving(permitted, lost), SinceDay: dayOf(l.o.Now()) - ActiveFor,
+		Client: client, Surviving: l.surviving(client, permitted, lost), SinceDay: dayOf(l.o.Now()) - ActiveFor,
 	})
 	if err != nil {
 		return Coverage{}, fmt.Errorf("measure coverage: %w", err)
@@ -170,7 +171,7 @@ func (l *Ledger) Permits(client string) []string {
 	if !ok {
 		return nil
 	}
-	return l.surviving(permitted, Provider{})
+	return l.surviving(client, permitted, Provider{})
 }
 
 // permitted returns what a client permits; nil is all.
@@ -195,12 +196,14 @@ func (l *Ledger) provider(id string) (Provider, bool) {
 	return Provider{}, false
 }
 
-// surviving are the ways that do not share the fate of the lost one.
-func (l *Ledger) surviving(permitted []string, lost Provider) []string {
+// surviving are the ways that do not share the fate of the lost one. For all
+// clients together those count, too, that belong to one.
+func (l *Ledger) surviving(client string, permitted []string, lost Provider) []string {
 	var ids []string
 	for _, p := range l.o.Providers {
 		shares := p.ID == lost.ID || slices.ContainsFunc(p.Domains, func(d string) bool { return slices.Contains(lost.Domains, d) })
-		if shares || l.o.Out(p.ID) || permitted != nil && !slices.Contains(permitted, p.ID) {
+		foreign := client != "" && len(p.OnlyFor) > 0 && !slices.Contains(p.OnlyFor, client)
+		if shares || foreign || l.o.Out(p.ID) || permitted != nil && !slices.Contains(permitted, p.ID) {
 			continue
 		}
 		ids = append(ids, p.ID)

@@ -29,7 +29,8 @@ var noon = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 // Kakao and Daum stand in one building.
 func ways() []Provider {
 	return []Provider{
-		{"kakao", []string{"kakao", "pangyo"}}, {"daum", []string{"daum", "pangyo"}}, {"naver", []string{"naver"}}, {"google", []string{"google"}},
+		{ID: "kakao", Domains: []string{"kakao", "pangyo"}}, {ID: "daum", Domains: []string{"daum", "pangyo"}},
+		{ID: "naver", Domains: []string{"naver"}}, {ID: "google", Domains: []string{"google"}},
 	}
 }
 
@@ -303,5 +304,24 @@ func TestAWrongRecordIsDropped(t *testing.T) {
 	l.Note("shop", "a")
 	if err := l.flush(t.Context()); err != nil || len(l.pending) != 0 {
 		t.Errorf("%v, %d wait", err, len(l.pending))
+	}
+}
+
+// What belongs to another website carries nobody into this one.
+func TestAWayOfAnotherWebsiteCarriesNobody(t *testing.T) {
+	w := newWorld(t)
+	for i := range w.ledger.o.Providers {
+		if p := &w.ledger.o.Providers[i]; p.ID == "naver" {
+			p.OnlyFor = []string{"narrow"}
+		}
+	}
+	w.ledger.Note("shop", w.person("kakao", "naver"))
+	if err := w.ledger.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.want("shop", "kakao", 1, 0)
+	w.want("", "kakao", 1, 1)
+	if got := w.ledger.Permits("shop"); slices.Contains(got, "naver") {
+		t.Errorf("shop permits %q", got)
 	}
 }

@@ -68,13 +68,16 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but Counts, Language, Standing,
+// Options says what the walk works with. All fields but OnlyFor, Counts, Language, Standing,
 // Drills, Admit, Now and Dev are required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
 	Providers []providers.Provider // in the operator's order
-	Unordered bool                 // the operator gave no order: the person's language decides
+	// OnlyFor are the clients that alone may use a provider, by instance id; one
+	// that is missing is for all.
+	OnlyFor   map[string][]string
+	Unordered bool // the operator gave no order: the person's language decides
 	Accounts  *account.Directory
 	Sessions  *session.Keeper
 	Seal      Sealer
@@ -108,7 +111,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Counts, Language, Standing, Drills, Admit, Now and Dev is required")
+		return errors.New("login: every option but OnlyFor, Counts, Language, Standing, Drills, Admit, Now and Dev is required")
 	}
 	return nil
 }
@@ -159,7 +162,7 @@ func New(o Options) (*Handler, error) {
 		h.providers[instance.ID] = p
 		h.candidates = append(h.candidates, choice.Candidate{
 			ID: instance.ID, Kind: choice.Provider, Brand: instance.Kind,
-			ACR: choice.ACRProvider, Verdict: choice.Unknown,
+			ACR: choice.ACRProvider, Verdict: choice.Unknown, OnlyFor: o.OnlyFor[instance.ID],
 		})
 	}
 	return h, nil

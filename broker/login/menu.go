@@ -60,13 +60,13 @@ func (h *Handler) ways(v *visit) []choice.Way {
 // required is the part of the question that binds: asked when a leg begins, when
 // it returns, and at the end.
 func (h *Handler) required(v *visit) choice.Question {
-	return choice.Question{Candidates: h.candidates, Allowed: v.client.Providers, RequiredACR: v.client.MinACR}
+	return choice.Question{Candidates: h.candidates, Allowed: v.client.Providers, Client: v.client.ID, RequiredACR: v.client.MinACR}
 }
 
 // question adds what only orders the ways.
 func (h *Handler) question(v *visit) choice.Question {
 	q := h.required(v)
-	q.Candidates = h.rehearsed(v, h.inUse(h.now().candidates))
+	q.Candidates = h.offered(v, h.rehearsed(v, h.inUse(h.now().candidates)))
 	q.Unordered = h.Unordered
 	q.WantedACR = v.login.Request.ACRValues
 	q.Lang = h.language(v)
@@ -75,6 +75,18 @@ func (h *Handler) question(v *visit) choice.Question {
 	q.Failed = v.login.failedWays()
 	q.LoginID = v.login.ID
 	return q
+}
+
+// offered leaves out of the account page's own menu the ways that belong to
+// single websites, unless this browser has used them: they say who uses what.
+func (h *Handler) offered(v *visit, candidates []choice.Candidate) []choice.Candidate {
+	if v.client.ID != "" || v.login.bound() {
+		return candidates
+	}
+	last, used := h.lastUsed(v.r), h.usedWays(v)
+	return slices.DeleteFunc(slices.Clone(candidates), func(c choice.Candidate) bool {
+		return c.OnlyFor != nil && c.ID != last && !slices.Contains(used, c.ID)
+	})
 }
 
 // permits reports whether policy lets this login end by way.
