@@ -17,6 +17,7 @@ const (
 const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantClientCredentials = "client_credentials"
+	GrantRefreshToken      = "refresh_token" // beside authorization_code; tokens are given for the scope offline_access
 )
 
 // The ways a client authenticates.
@@ -56,7 +57,7 @@ type Client struct {
 
 	RedirectURIs           []string // at most 32 of at most 512 bytes
 	PostLogoutRedirectURIs []string
-	GrantTypes             []string // nil: authorization_code
+	GrantTypes             []string // nil: authorization_code; [GrantRefreshToken] beside it alone
 
 	// BackchannelLogoutURI is told when a session ends that the client got a
 	// login from; empty: it is not told (OpenID Connect Back-Channel Logout 1.0 2.2).

@@ -121,6 +121,9 @@ func (c *Client) checkSecrets(p *problems) {
 	}
 }
 
+// grantTypes are those that are offered.
+var grantTypes = []string{GrantAuthorizationCode, GrantClientCredentials, GrantRefreshToken}
+
 func (c *Client) checkGrants(p *problems) {
 	if c.GrantTypes != nil && len(c.GrantTypes) == 0 {
 		p.add("grant_types", "is empty: leave it out for %q", GrantAuthorizationCode)
@@ -128,10 +131,12 @@ func (c *Client) checkGrants(p *problems) {
 	for i, grant := range c.GrantTypes {
 		field := fmt.Sprintf("grant_types[%d]", i)
 		switch {
-		case grant != GrantAuthorizationCode && grant != GrantClientCredentials:
-			p.add(field, "%q is not offered: %q and %q are", grant, GrantAuthorizationCode, GrantClientCredentials)
+		case !slices.Contains(grantTypes, grant):
+			p.add(field, "%q is not offered: %q are", grant, grantTypes)
 		case grant == GrantClientCredentials && c.Public:
 			p.add(field, "a public client cannot use %q", grant)
+		case grant == GrantRefreshToken && !slices.Contains(c.GrantTypes, GrantAuthorizationCode):
+			p.add(field, "%q needs %q beside it: nothing else gives refresh tokens", grant, GrantAuthorizationCode)
 		case slices.Contains(c.GrantTypes[:i], grant):
 			p.add(field, "is listed twice")
 		}

@@ -44,6 +44,7 @@ func (c *checker) all() {
 	c.outbound()
 	c.providers()
 	c.clients()
+	c.resources()
 	c.algorithms()
 	c.gossip()
 	c.operators()

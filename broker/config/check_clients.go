@@ -62,7 +62,7 @@ func (c *checker) client(path string, w *fileClient) {
 	c.called(path, w, built)
 	c.clientSecrets(path, w, built)
 	c.config.Clients = append(c.config.Clients, built)
-	c.validate(path, built)
+	c.validate(path, built.Validate(), keysOf)
 }
 
 // called checks the addresses of the website that this program calls, and reads
@@ -136,12 +136,17 @@ func (c *checker) providerIDs() []string {
 }
 
 // algorithms lists what the signing ring must hold: RS256 for ID tokens, ES256
-// for access tokens, and what the clients ask for.
+// for access tokens, and what clients and resources ask for.
 func (c *checker) algorithms() {
 	used := []keys.Algorithm{keys.RS256, keys.ES256}
 	for _, known := range c.config.Clients {
 		if known.IDTokenAlg != "" && !slices.Contains(used, known.IDTokenAlg) {
 			used = append(used, known.IDTokenAlg)
+		}
+	}
+	for _, r := range c.config.Resources {
+		if r.SigningAlg != "" && !slices.Contains(used, r.SigningAlg) {
+			used = append(used, r.SigningAlg)
 		}
 	}
 	slices.Sort(used[2:])
@@ -157,9 +162,8 @@ var keysOf = map[string]string{
 	"secrets":      "",
 }
 
-// validate reports what the client itself finds wrong.
-func (c *checker) validate(path string, built *client.Client) {
-	err := built.Validate()
+// validate reports what the client or resource itself finds wrong.
+func (c *checker) validate(path string, err error, names map[string]string) {
 	if err == nil {
 		return
 	}
@@ -173,7 +177,7 @@ func (c *checker) validate(path string, built *client.Client) {
 			c.add(path, "%s: %v", path, problem)
 			continue
 		}
-		field, renamed := keysOf[p.Field]
+		field, renamed := names[p.Field]
 		if !renamed {
 			field = p.Field
 		}

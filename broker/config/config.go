@@ -36,6 +36,7 @@ type Config struct {
 	Sessions  Sessions
 	Providers []Provider // in menu order
 	Clients   []*client.Client
+	Resources []*client.Resource // APIs that take our access tokens
 	Outbound  Outbound
 	Gossip    *Gossip    // nil: this node speaks with no other
 	Operators []Operator // who may give orders on the admin listener; empty: nobody
@@ -106,7 +107,7 @@ type Keys struct {
 	ActiveFor     time.Duration
 	PublishWindow time.Duration
 	RetireFor     time.Duration
-	Algorithms    []keys.Algorithm // in use: RS256 and ES256, and what the clients ask for
+	Algorithms    []keys.Algorithm // in use: RS256 and ES256, and what clients and resources ask for
 }
 
 // Sessions bounds how long a browser stays logged in at the broker.

@@ -33,6 +33,7 @@ type file struct {
 	Sessions  fileSessions   `yaml:"sessions"`
 	Providers []fileProvider `yaml:"providers"`
 	Clients   []fileClient   `yaml:"clients"`
+	Resources []fileResource `yaml:"resources"`
 	Outbound  fileOutbound   `yaml:"outbound"`
 	Gossip    *fileGossip    `yaml:"gossip"`
 	Operators []fileOperator `yaml:"operators"`
@@ -162,6 +163,15 @@ type fileClient struct {
 	LogoURI                string            `yaml:"logo_uri"`
 	PolicyURI              string            `yaml:"policy_uri"`
 	TermsURI               string            `yaml:"terms_uri"`
+}
+
+type fileResource struct {
+	ID          string   `yaml:"id"`
+	Name        string   `yaml:"name"`
+	Scopes      []string `yaml:"scopes"`
+	Clients     []string `yaml:"clients"`
+	Introspects []string `yaml:"introspects"`
+	SigningAlg  string   `yaml:"signing_alg"`
 }
 
 type fileOutbound struct {

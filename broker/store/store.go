@@ -169,11 +169,14 @@ type Grant struct {
 	AuthTime  time.Time
 	CreatedAt time.Time
 	ExpiresAt time.Time // after it the row may be purged; zero is never
+	Epoch     int64     // the account's when the code was made; 0: nobody wrote it down
+	Resources []string  // identifiers of the resource servers its tokens may be for; no spaces in them
+	Refresh   Family
 }
 
 // Grants claims codes and reads what they gave.
 type Grants interface {
-	// ClaimCode writes code-used and grant in one statement and answers
+	// ClaimCode writes code-used, grant and refresh family in one statement and answers
 	// whether this caller was first; of any number of racing calls for one
 	// login exactly one is. A second call with the same g.ID is the first
 	// again. ErrReplayed: the same code was claimed before, and the returned
@@ -212,6 +215,7 @@ const (
 	AccountEpoch    FactKind = "account_epoch"    // ID is the account's; sessions of a lower Epoch are void
 	SessionEnded    FactKind = "session_ended"    // ID is the sid
 	GrantRevoked    FactKind = "grant_revoked"    // ID is the grant's
+	TokenRevoked    FactKind = "token_revoked"    // ID is the jti of an access token
 	KeyWithdrawn    FactKind = "key_withdrawn"    // ID is the kid
 
 	// The kinds about providers. The Epoch of the first three orders what was
@@ -240,7 +244,8 @@ func DistrustedKey(provider, keyID string) string {
 }
 
 var notLiftable = []FactKind{
-	AccountDisabled, AccountEpoch, SessionEnded, GrantRevoked, KeyWithdrawn, ProviderSessionsEnded, ConsentWithdrawn,
+	AccountDisabled, AccountEpoch, SessionEnded, GrantRevoked, TokenRevoked, KeyWithdrawn, ProviderSessionsEnded,
+	ConsentWithdrawn,
 }
 
 // Liftable reports whether [Facts].LiftFact may undo facts of that kind: what
@@ -307,6 +312,7 @@ type Secrets interface {
 type Store interface {
 	Accounts
 	Grants
+	Refreshes
 	Facts
 	Secrets
 	Outages

@@ -106,6 +106,25 @@ func (c *check) grant(g store.Grant) {
 	c.text("provider", g.Provider, store.MaxProvider)
 	c.text("acr", g.ACR, store.MaxMethod)
 	c.list("amr", g.AMR, store.MaxMethod)
+	c.list("resources", g.Resources, store.MaxResources)
+	if g.Epoch < 0 {
+		c.fail("epoch", "is negative")
+	}
+	c.family(g.Refresh)
+}
+
+// family checks the family of a grant that is about to be made.
+func (c *check) family(f store.Family) {
+	if f.Key == nil {
+		if f.Count != 0 || !f.UsedAt.IsZero() {
+			c.fail("refresh family", "has no key")
+		}
+		return
+	}
+	c.bytes("refresh family's key", f.Key, store.MaxFamilyKey)
+	if f.Count != 1 || f.UsedAt.IsZero() || f.Attempt != "" || !f.EndedAt.IsZero() {
+		c.fail("refresh family", "does not begin with its first token")
+	}
 }
 
 func (c *check) fact(f store.Fact) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"strings"
 	"time"
 )
@@ -20,6 +21,15 @@ func timeOf(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
+}
+
+// blob is a copy of b as it is stored, NULL for nil: a caller that gives up
+// leaves the writer running, and its bytes are its own again.
+func blob(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return bytes.Clone(b)
 }
 
 // words is a list as it is stored; check keeps spaces out of the words.

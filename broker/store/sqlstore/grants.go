@@ -13,14 +13,16 @@ import (
 )
 
 const grantColumns = `grants.id, grants.login_id, grants.code_hash, grants.account_id, grants.client_id, grants.sid,
-	grants.scope, grants.provider, grants.acr, grants.amr, grants.auth_time, grants.created_at, grants.expires_at`
+	grants.scope, grants.provider, grants.acr, grants.amr, grants.auth_time, grants.created_at, grants.expires_at,
+	grants.epoch, grants.resources, grants.refresh_key, grants.refresh_count, grants.refresh_attempt,
+	grants.refreshed_at, grants.refresh_ended`
 
 const (
 	// A row is written, for the first time or over itself, exactly if this
 	// grant holds the login.
 	claimCode query = `INSERT INTO grants (id, login_id, code_hash, account_id, client_id, sid, scope, provider, acr, amr,
-			auth_time, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+			auth_time, created_at, expires_at, epoch, resources, refresh_key, refresh_count, refreshed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (login_id) DO UPDATE SET login_id = excluded.login_id WHERE grants.id = excluded.id`
 	selectClaim        query = `SELECT id, code_hash FROM grants WHERE login_id = $1`
 	selectGrantAccount query = `SELECT ` + grantColumns + `, ` + accountColumns + `
@@ -30,6 +32,31 @@ const (
 	deleteGrants query = `DELETE FROM grants WHERE id IN (SELECT id FROM grants
 		WHERE expires_at <> 0 AND expires_at < $1 ORDER BY expires_at LIMIT $2)`
 )
+
+// grantRow scans a grant.
+type grantRow struct {
+	store.Grant
+	scope, amr, resources      string
+	authTime, created, expires int64
+	used, ended                int64
+}
+
+// columns are where grantColumns go.
+func (r *grantRow) columns() []any {
+	return []any{
+		&r.ID, &r.LoginID, &r.CodeHash, &r.AccountID, &r.ClientID, &r.SID, &r.scope, &r.Provider, &r.ACR, &r.amr,
+		&r.authTime, &r.created, &r.expires, &r.Epoch, &r.resources, &r.Refresh.Key, &r.Refresh.Count,
+		&r.Refresh.Attempt, &r.used, &r.ended,
+	}
+}
+
+func (r *grantRow) grant() store.Grant {
+	g := r.Grant
+	g.Scope, g.AMR, g.Resources = listOf(r.scope), listOf(r.amr), listOf(r.resources)
+	g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(r.authTime), timeOf(r.created), timeOf(r.expires)
+	g.Refresh.UsedAt, g.Refresh.EndedAt = timeOf(r.used), timeOf(r.ended)
+	return g
+}
 
 // ClaimCode implements [store.Grants].
 func (s *Store) ClaimCode(ctx context.Context, g store.Grant) (grantID string, err error) {
@@ -41,7 +68,8 @@ func (s *Store) ClaimCode(ctx context.Context, g store.Grant) (grantID string, e
 	}
 	args := []any{
 		g.ID, g.LoginID, bytes.Clone(g.CodeHash), g.AccountID, g.ClientID, g.SID, words(g.Scope), g.Provider, g.ACR,
-		words(g.AMR), micros(g.AuthTime), micros(g.CreatedAt), micros(g.ExpiresAt),
+		words(g.AMR), micros(g.AuthTime), micros(g.CreatedAt), micros(g.ExpiresAt), g.Epoch, words(g.Resources),
+		blob(g.Refresh.Key), g.Refresh.Count, micros(g.Refresh.UsedAt),
 	}
 	err = s.verb(ctx, verb, func(ctx context.Context) (err error) {
 		grantID, err = s.claim(ctx, g, args)
@@ -86,7 +114,12 @@ func (s *Store) claimedBefore(ctx context.Context, g store.Grant) (string, error
 
 // GrantedAccount implements [store.Grants].
 func (s *Store) GrantedAccount(ctx context.Context, grantID string) (store.Grant, store.Account, error) {
-	const verb = "granted account"
+	return s.grantedAccount(ctx, "granted account", grantID, 0)
+}
+
+// grantedAccount reads a grant and its account. A replica is not believed that
+// says disabled, or whose refresh family counts less than minCount.
+func (s *Store) grantedAccount(ctx context.Context, verb, grantID string, minCount int64) (store.Grant, store.Account, error) {
 	var c check
 	c.filled("grant id", grantID, store.MaxID)
 	if c.err != nil {
@@ -98,34 +131,12 @@ func (s *Store) GrantedAccount(ctx context.Context, grantID string) (store.Grant
 		return found(s.ask(ctx, func(ctx context.Context, q session) error {
 			g, a = grantRow{}, accountRow{}
 			return q.row(ctx, selectGrantAccount, []any{grantID}, append(g.columns(), a.columns()...)...)
-		}, func() bool { return !a.Disabled }))
+		}, func() bool { return !a.Disabled && g.Refresh.Count >= minCount }))
 	})
 	if err != nil {
 		return store.Grant{}, store.Account{}, err
 	}
 	return g.grant(), a.account(), nil
-}
-
-// grantRow scans a grant.
-type grantRow struct {
-	store.Grant
-	scope, amr                 string
-	authTime, created, expires int64
-}
-
-// columns are where grantColumns go.
-func (r *grantRow) columns() []any {
-	return []any{
-		&r.ID, &r.LoginID, &r.CodeHash, &r.AccountID, &r.ClientID, &r.SID, &r.scope, &r.Provider, &r.ACR, &r.amr,
-		&r.authTime, &r.created, &r.expires,
-	}
-}
-
-func (r *grantRow) grant() store.Grant {
-	g := r.Grant
-	g.Scope, g.AMR = listOf(r.scope), listOf(r.amr)
-	g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(r.authTime), timeOf(r.created), timeOf(r.expires)
-	return g
 }
 
 // GrantsOfAccount implements [store.Grants].

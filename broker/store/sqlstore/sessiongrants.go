@@ -9,8 +9,7 @@ import (
 
 // selectSessionGrants asks the writer: a grant that a replica does not know yet
 // is a website that would not be told.
-const selectSessionGrants query = `SELECT id, login_id, code_hash, account_id, client_id, sid, scope, provider, acr, amr,
-		auth_time, created_at, expires_at
+const selectSessionGrants query = `SELECT ` + grantColumns + `
 	FROM grants WHERE sid = $1 AND sid <> '' AND (expires_at = 0 OR expires_at > $2) ORDER BY id DESC LIMIT $3`
 
 // maxGrants bounds one answer.
@@ -32,17 +31,11 @@ func (s *Store) GrantsOfSession(ctx context.Context, sid string, at time.Time, l
 		return s.writer.read(ctx, func(ctx context.Context, q session) error {
 			grants = nil
 			return q.rows(ctx, selectSessionGrants, []any{sid, micros(at), min(limit, maxGrants)}, func(scan scan) error {
-				var g store.Grant
-				var scope, amr string
-				var authTime, created, expires int64
-				err := scan(&g.ID, &g.LoginID, &g.CodeHash, &g.AccountID, &g.ClientID, &g.SID, &scope, &g.Provider,
-					&g.ACR, &amr, &authTime, &created, &expires)
-				if err != nil {
+				var g grantRow
+				if err := scan(g.columns()...); err != nil {
 					return err
 				}
-				g.Scope, g.AMR = listOf(scope), listOf(amr)
-				g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(authTime), timeOf(created), timeOf(expires)
-				grants = append(grants, g)
+				grants = append(grants, g.grant())
 				return nil
 			})
 		})

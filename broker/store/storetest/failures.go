@@ -28,6 +28,8 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 	if err := s.LinkIdentity(t.Context(), gone); err != nil {
 		t.Fatal(err)
 	}
+	family := newFamily(t, a.ID)
+	claim(t, s, family)
 	free, signing, sealing := newKey(t), newSigningKey(t, "seoul", keys.ES256, 9), newSealingKey(t, 9)
 	next := newIdentity(t, "seoul")
 	return append([]verb{
@@ -49,6 +51,11 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"EndSessions", func(ctx context.Context) error { _, err := s.EndSessions(ctx, a.ID, noon); return err }},
 		{"ClaimCode", func(ctx context.Context) error { _, err := s.ClaimCode(ctx, claimed); return err }},
 		{"GrantedAccount", func(ctx context.Context) error { _, _, err := s.GrantedAccount(ctx, g.ID); return err }},
+		{"RefreshFamily", func(ctx context.Context) error { _, _, err := s.RefreshFamily(ctx, family.ID, 0); return err }},
+		{"RotateRefresh", func(ctx context.Context) error {
+			_, err := s.RotateRefresh(ctx, used(t, family, 1, 0))
+			return err
+		}},
 		{"PurgeGrants", func(ctx context.Context) error { _, err := s.PurgeGrants(ctx, noon, 1); return err }},
 		{"RecordFact", func(ctx context.Context) error {
 			_, err := s.RecordFact(ctx, store.Fact{Kind: store.SessionEnded, ID: g.SID, At: noon})

@@ -105,6 +105,7 @@ func testRaces(t *testing.T, o Options) {
 		t.Run(tt.name, tt.run)
 	}
 	t.Run("keys and secrets", func(t *testing.T) { testKeyRaces(t, o.New(t)) })
+	t.Run("refresh tokens", func(t *testing.T) { testRefreshRaces(t, o.New(t)) })
 }
 
 // raceClaims claims all grants at once.

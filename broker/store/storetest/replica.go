@@ -48,6 +48,7 @@ func testReplica(t *testing.T, o Options) {
 			_, err := r.Store.Links(t.Context(), a.ID)
 			wantUnavailable(t, err)
 		}},
+		{"a replica whose refresh family lags behind is not believed", testReplicaFamily},
 		{"the feed is the writer's, and the replica's while the writer is gone", testReplicaFeed},
 		{"operators' verbs", testReplicaOperations},
 		{"people's own accounts", testReplicaPersonal},
@@ -193,7 +194,7 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 	r.LoseWriter()
 	answered := map[string]bool{
 		"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true,
-		"Outages": true, "Pin": true, "Coverage": true, "ClientsRevision": true, "Clients": true,
+		"Outages": true, "Pin": true, "Coverage": true, "RefreshFamily": true, "ClientsRevision": true, "Clients": true,
 		"GrantsOfAccount": true, "Consent": true, "ConsentsOf": true, "EventsOf": true,
 		"KeepFingerprint": true, "ProviderSecrets": true, "CountLinks": true,
 	}

@@ -54,6 +54,7 @@ func Run(t *testing.T, o Options) {
 		{"people and their own accounts", testPersonal},
 		{"consents", testConsents},
 		{"what happened to an account", testHistories},
+		{"refresh tokens are used", testRefresh},
 		{"facts", testFacts},
 		{"the feed has no gaps", testFeed},
 		{"facts are lifted", testLifting},
