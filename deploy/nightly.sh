@@ -44,6 +44,7 @@ step "64 gossip nodes" go test -tags nightly -count=1 -v -timeout 10m -run '^Tes
 step "every outage" go test -tags nightly -count=1 -v -timeout 40m -run '^TestEveryOutage$' ./broker/simulate
 step "every fault below three real sites" in_namespaces '^TestNamespaces' 150m -tags nightly
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
+step "a million people" go run ./deploy/bench volume
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...
 
 if [ "${#failed[@]}" -gt 0 ]; then

@@ -17,6 +17,7 @@ import (
 // database is the store under measurement.
 type database struct {
 	settings string // for the configuration, as YAML in one line
+	dsn      string // empty for SQLite
 	server   *process
 	psql     []string // asks it something; nil for SQLite
 }
@@ -63,8 +64,8 @@ func startPostgres(ctx context.Context, dir string) (*database, error) {
 	}
 	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
 	d := &database{
-		settings: fmt.Sprintf("{driver: postgres, writer: %q}", dsn),
-		server:   &process{cmd: cmd}, psql: []string{filepath.Join(bin, "psql"), "-XAtc"},
+		settings: fmt.Sprintf("{driver: postgres, writer: %q}", dsn), dsn: dsn,
+		server: &process{cmd: cmd}, psql: []string{filepath.Join(bin, "psql"), "-XAtc"},
 	}
 	d.psql = append(d.psql, "", dsn)
 	for range 500 {
@@ -128,6 +129,15 @@ func (d *database) commits(ctx context.Context) int {
 	}
 	n, _ := strconv.Atoi(strings.TrimPrefix(out, "|"))
 	return n
+}
+
+// size is what a PostgreSQL database takes on disk, in bytes.
+func (d *database) size(ctx context.Context) (int64, error) {
+	out, err := d.ask(ctx, "SELECT pg_database_size(current_database())")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(out, 10, 64)
 }
 
 func (d *database) stop() {

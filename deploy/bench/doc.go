@@ -5,6 +5,10 @@
 // the same run.
 //
 //	bench [-for 5s] [-store sqlite,postgres] [-bongsu PATH]
+//	bench volume [-accounts 1000000] [-links 2] [-for 10s] [-store sqlite,postgres]
+//
+// The second form fills an empty store with people, looks them up and says what
+// they take on disk.
 //
 // It talks to loopback only and ends what it starts. deploy/bench.sh builds the
 // broker and runs it.

@@ -21,7 +21,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	measure := run
+	if len(os.Args) > 1 && os.Args[1] == "volume" {
+		measure = func(ctx context.Context) error { return measureVolume(ctx, os.Args[2:]) }
+	}
+	if err := measure(ctx); err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
