@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bongsu/bongsu/providers/catalog"
 	"github.com/bongsu/bongsu/providers/oauth2"
@@ -40,6 +41,18 @@ func (c *checker) some(path string, p *fileProvider, kind kindOf) {
 		}
 	}
 	c.claims(path+".claims", p)
+}
+
+// date reads a day, "2027-10-08"; an empty text is none.
+func (c *checker) date(path, text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		c.add(path, "%s %s must be a day such as 2027-10-08", path, readable(text))
+	}
+	return day
 }
 
 // takers are the kinds that take a key, sorted.

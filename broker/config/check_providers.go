@@ -33,6 +33,11 @@ var kinds = map[string]kindOf{
 	"apple":  {signs: true, takes: []string{"audiences"}},
 	"google": {takes: []string{"audiences"}},
 	"kakao":  {takes: []string{"audiences"}},
+
+	"naver-openid": {takes: []string{"audiences"}},
+	"line":         {takes: []string{"audiences", "algorithms"}},
+	"facebook":     {takes: []string{"api_version", "api_version_ends"}},
+
 	"openid": {issuer: true, own: true, takes: []string{"audiences", "algorithms", "auth_method", "pkce", "claims"}},
 	"oauth2": {
 		own: true, endpoints: []string{"authorize", "token", "userinfo"},
@@ -52,6 +57,8 @@ var someKinds = []struct {
 	{"claims", func(p *fileProvider) bool { return len(p.Claims) > 0 }},
 	{"token_info", func(p *fileProvider) bool { return p.TokenInfo != "" }},
 	{"app_id", func(p *fileProvider) bool { return p.AppID != "" }},
+	{"api_version", func(p *fileProvider) bool { return p.APIVersion != "" }},
+	{"api_version_ends", func(p *fileProvider) bool { return p.APIVersionEnds != "" }},
 }
 
 var (
@@ -141,8 +148,9 @@ func (c *checker) provider(path string, p *fileProvider) {
 		Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
 		OnlyFor: p.OnlyFor, Domains: p.Domains, Ceiling: p.Ceiling, Probes: p.Probes,
 		Audiences: p.Audiences, Algorithms: p.Algorithms, AuthMethod: p.AuthMethod, NoPKCE: p.PKCE == pkceNone,
-		Claims: p.Claims, TokenInfo: p.TokenInfo, AppID: p.AppID,
+		Claims: p.Claims, TokenInfo: p.TokenInfo, AppID: p.AppID, APIVersion: p.APIVersion,
 	}
+	built.APIVersionEnds = c.date(path+".api_version_ends", p.APIVersionEnds)
 	if known {
 		c.credentials(path, p, kind, &built)
 	}

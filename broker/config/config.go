@@ -146,6 +146,9 @@ type Provider struct {
 	TokenInfo  string
 	AppID      string
 
+	APIVersion     string
+	APIVersionEnds time.Time // zero where it is not known
+
 	// Apple signs its client secret.
 	TeamID     string
 	KeyID      string
@@ -160,6 +163,7 @@ func (p Provider) Catalog() catalog.Options {
 		Issuer: p.Issuer, Endpoints: p.Endpoints, Scopes: p.Scopes, Timeout: p.Timeout, Reauth: p.Reauth,
 		Audiences: p.Audiences, Algorithms: p.Algorithms, AuthMethod: p.AuthMethod, NoPKCE: p.NoPKCE,
 		Claims: p.Claims, TokenInfo: p.TokenInfo, AppID: p.AppID,
+		APIVersion: p.APIVersion, APIVersionEnds: p.APIVersionEnds,
 		TeamID: p.TeamID, KeyID: p.KeyID, PrivateKey: p.PrivateKey,
 	}
 }

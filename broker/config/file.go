@@ -123,6 +123,8 @@ type fileProvider struct {
 	Claims              map[string]string `yaml:"claims"`
 	TokenInfo           string            `yaml:"token_info"`
 	AppID               string            `yaml:"app_id"`
+	APIVersion          string            `yaml:"api_version"`
+	APIVersionEnds      string            `yaml:"api_version_ends"`
 	TeamID              string            `yaml:"team_id"`
 	KeyID               string            `yaml:"key_id"`
 	PrivateKey          string            `yaml:"private_key"`

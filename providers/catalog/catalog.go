@@ -12,9 +12,12 @@ import (
 
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/apple"
+	"github.com/bongsu/bongsu/providers/facebook"
 	"github.com/bongsu/bongsu/providers/fetch"
+	"github.com/bongsu/bongsu/providers/github"
 	"github.com/bongsu/bongsu/providers/google"
 	"github.com/bongsu/bongsu/providers/kakao"
+	"github.com/bongsu/bongsu/providers/line"
 	"github.com/bongsu/bongsu/providers/naver"
 	"github.com/bongsu/bongsu/providers/oauth2"
 	"github.com/bongsu/bongsu/providers/openid"
@@ -45,7 +48,7 @@ type Options struct {
 	Audiences []string // further audiences an ID token may name
 
 	// Of the kinds that nobody knows by name, openid and oauth2.
-	Algorithms []string          // openid: what may sign ID tokens; empty is RS256 and ES256
+	Algorithms []string          // openid: what may sign ID tokens, empty is RS256 and ES256; line: ES256, HS256 or both
 	AuthMethod string            // client_secret_post or client_secret_basic; empty: what discovery allows, or post
 	NoPKCE     bool              // for a provider that chokes on a challenge
 	Claims     map[string]string // where the profile holds what ([oauth2.Mapping]); oauth2: also ClaimApp
@@ -54,6 +57,11 @@ type Options struct {
 	// token was issued to, and how it calls ours.
 	TokenInfo string // one of [TokenInfos]; empty is introspection
 	AppID     string // empty is ClientID
+
+	// Of facebook: the version of its API and when that ends. Empty is what the
+	// package speaks; a date alone is of no use.
+	APIVersion     string
+	APIVersionEnds time.Time
 
 	// Apple signs its client secret.
 	TeamID     string
@@ -75,9 +83,23 @@ var constructors = map[string]func(Options) (providers.Provider, error){
 	apple.Kind: func(o Options) (providers.Provider, error) {
 		return built(apple.New(apple.Options{Options: o.openid(), TeamID: o.TeamID, KeyID: o.KeyID, PrivateKey: o.PrivateKey}))
 	},
-	naver.Kind: func(o Options) (providers.Provider, error) { return built(naver.New(o.oauth2())) },
-	"openid":   newOpenID,
-	"oauth2":   newOAuth2,
+	naver.Kind:       func(o Options) (providers.Provider, error) { return built(naver.New(o.oauth2())) },
+	naver.KindOpenID: func(o Options) (providers.Provider, error) { return built(naver.NewOpenID(o.openid())) },
+	line.Kind: func(o Options) (providers.Provider, error) {
+		l := o.openid()
+		l.Algorithms = o.Algorithms
+		return built(line.New(l))
+	},
+	github.Kind: func(o Options) (providers.Provider, error) {
+		return built(github.New(github.Options{Options: o.oauth2(), TokenInfo: o.Endpoints["tokeninfo"]}))
+	},
+	facebook.Kind: func(o Options) (providers.Provider, error) {
+		return built(facebook.New(facebook.Options{
+			Options: o.oauth2(), TokenInfo: o.Endpoints["tokeninfo"], Version: o.APIVersion, VersionEnds: o.APIVersionEnds,
+		}))
+	},
+	"openid": newOpenID,
+	"oauth2": newOAuth2,
 }
 
 // Kinds returns the names of all kinds, sorted.
@@ -107,8 +129,18 @@ func built[P providers.Provider](p P, err error) (providers.Provider, error) {
 // Endpoints returns the names that [Options].Endpoints may hold.
 func Endpoints() []string { return []string{"authorize", "token", "userinfo", "jwks", "tokeninfo"} }
 
+// TellApps returns the kinds whose tokeninfo endpoint is asked which app a token
+// was issued to, sorted.
+func TellApps() []string { return []string{facebook.Kind, github.Kind, "oauth2"} }
+
 func (o Options) validate() error {
 	var problems []error
+	if o.Endpoints["tokeninfo"] != "" && !slices.Contains(TellApps(), o.Kind) {
+		problems = append(problems, fmt.Errorf("the kind %q has no tokeninfo endpoint", o.Kind))
+	}
+	if o.APIVersion == "" && !o.APIVersionEnds.IsZero() {
+		problems = append(problems, errors.New("the end of an API version is given without the version"))
+	}
 	for name := range o.Endpoints {
 		if !slices.Contains(Endpoints(), name) {
 			problems = append(problems, fmt.Errorf("no endpoint is called %q; known are %s", name, strings.Join(Endpoints(), ", ")))

@@ -71,7 +71,7 @@ func TestEveryKindCanBeProbed(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	if got, want := catalog.Kinds(), []string{"apple", "google", "kakao", "naver", "oauth2", "openid"}; !slices.Equal(got, want) {
+	if got, want := catalog.Kinds(), []string{"apple", "facebook", "github", "google", "kakao", "line", "naver", "naver-openid", "oauth2", "openid"}; !slices.Equal(got, want) {
 		t.Fatalf("Kinds = %q, want %q", got, want)
 	}
 	for _, kind := range catalog.Kinds() {
@@ -124,7 +124,7 @@ func TestOptionsReachTheProvider(t *testing.T) {
 				t.Errorf("Instance = %+v", got)
 			}
 			target, err := p.Begin(t.Context(), providers.Leg{State: "s", Nonce: "n", Verifier: "v"})
-			if err != nil || !strings.HasPrefix(target, "https://other.example.com/go?") || !strings.Contains(target, "scope=one%20two") {
+			if err != nil || !strings.HasPrefix(target, "https://other.example.com/go?") || !strings.Contains(target, "scope=one%20two") && !strings.Contains(target, "scope=one%2Ctwo") {
 				t.Errorf("Begin = %q, %v", target, err)
 			}
 		})

@@ -17,7 +17,7 @@ type behaviour struct {
 	refuse    bool                                                       // the person's yes becomes their no
 	sign      func(variant string) Signer                                // replaces the signature of ID tokens
 	claims    func(u *Upstream, variant string, claims map[string]any)   // changes them before they are signed
-	keys      func(u *Upstream, keys []*rsaKey) []*rsaKey                // changes the published set
+	keys      func(u *Upstream, keys []*signingKey) []*signingKey        // changes the published set
 	discovery func(u *Upstream, variant string, document map[string]any) // changes the document
 	script    func() []Phase                                             // what it does over time, by other faults
 }
@@ -50,9 +50,9 @@ func byVariant(ways map[string]func(*call, Scope) meeting) func(*call, Scope) me
 
 var (
 	browserCalls = []Endpoint{Authorize, Continue}
-	serverCalls  = []Endpoint{Token, Userinfo, TokenInfo}
-	profileCalls = []Endpoint{Userinfo, TokenInfo}
-	coreCalls    = []Endpoint{Authorize, Continue, Token, Userinfo, TokenInfo}
+	serverCalls  = []Endpoint{Token, Userinfo, Emails, TokenInfo}
+	profileCalls = []Endpoint{Userinfo, Emails, TokenInfo}
+	coreCalls    = []Endpoint{Authorize, Continue, Token, Userinfo, Emails, TokenInfo}
 )
 
 // faults holds every fault: a new one is a name, a line here and its words on
@@ -68,7 +68,7 @@ var faults = []behaviour{
 	},
 	{
 		Kind:      Kind{Name: Error, Title: "the login page works, then internal errors", Group: GroupMain},
-		endpoints: []Endpoint{JWKS, Token, Userinfo, TokenInfo},
+		endpoints: []Endpoint{JWKS, Token, Userinfo, Emails, TokenInfo},
 		meet:      refused(internal),
 	},
 	{
@@ -157,7 +157,7 @@ var faults = []behaviour{
 	},
 	{
 		Kind:      Kind{Name: Gone, Number: "F25", Title: "our app is suspended for good", Group: GroupServer},
-		endpoints: []Endpoint{Authorize, Continue, Token, Userinfo, TokenInfo}, meet: refused(suspended),
+		endpoints: coreCalls, meet: refused(suspended),
 	},
 	{
 		Kind:      Kind{Name: KeyDropped, Number: "F07", Title: "the key set lost the signing key", Group: GroupTrust, NeedsIDToken: true},
@@ -170,7 +170,7 @@ var faults = []behaviour{
 		},
 		endpoints: []Endpoint{Token, JWKS},
 		sign:      func(string) Signer { return stolen },
-		keys:      func(u *Upstream, keys []*rsaKey) []*rsaKey { return append(keys, u.stolenKey()) },
+		keys:      func(u *Upstream, keys []*signingKey) []*signingKey { return append(keys, u.stolenKey()) },
 		claims:    impersonate,
 	},
 	{
@@ -233,15 +233,15 @@ func throttle(c *call, s Scope) meeting {
 }
 
 // dropKey takes the key that signs out of the set and leaves another there.
-func dropKey(u *Upstream, keys []*rsaKey) []*rsaKey {
+func dropKey(u *Upstream, keys []*signingKey) []*signingKey {
 	newest := u.keys.newest()
-	left := make([]*rsaKey, 0, len(keys)+1)
+	left := make([]*signingKey, 0, len(keys)+1)
 	for _, key := range keys {
 		if key.id != newest.id {
 			left = append(left, key)
 		}
 	}
-	return append(left, pooledKey(u.keys.number, standby))
+	return append(left, u.keys.generation(standby))
 }
 
 func stolen(u *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {

@@ -3,6 +3,7 @@ package fakeidp
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"time"
 )
@@ -17,6 +18,12 @@ const (
 	Naver  Dialect = "naver" // the OAuth 2.0 family, without ID tokens
 	Google Dialect = "google"
 	Apple  Dialect = "apple"
+
+	NaverOpenID Dialect = "naver-openid" // the OpenID Connect family
+	LINE        Dialect = "line"
+	GitHub      Dialect = "github"
+	Facebook    Dialect = "facebook"
+
 	OpenID Dialect = "openid"
 	OAuth2 Dialect = "oauth2" // without ID tokens, with a token-info call
 )
@@ -27,6 +34,12 @@ var dialects = map[Dialect]*dialect{
 	Naver:  naver(),
 	Google: google(),
 	Apple:  apple(),
+
+	NaverOpenID: naverOpenID(),
+	LINE:        line(),
+	GitHub:      gitHub(),
+	Facebook:    facebook(),
+
 	OpenID: openID(),
 	OAuth2: oauth2(),
 }
@@ -42,6 +55,8 @@ type dialect struct {
 	onlyIfAsked  bool // and only when the scope holds openid
 	formPost     bool // can answer by form post (OAuth 2.0 Form Post Response Mode)
 	basic        bool // takes the client secret by HTTP Basic too
+	byAccept     bool // the token endpoint answers in JSON only if Accept says so
+	ec           bool // its keys are P-256: it signs ES256
 	bareRedeem   bool // redeems a code without its redirect URI
 	refreshes    bool // issues refresh tokens
 	codeLives    time.Duration
@@ -56,6 +71,8 @@ type dialect struct {
 	check     func(authorization) string                    // a reason to refuse the request on the page; nil never
 	extra     func(*Upstream, grant) url.Values             // beside code and state; nil is nothing
 	identify  func(*call) refusal                           // who calls the token endpoint; nil is id and secret
+	asked     func(*call) (string, refusal)                 // the token that a profile call is about; nil is the bearer's
+	signer    func(*call) Signer                            // of ID tokens; nil is the newest key
 	discovery func(*Upstream) map[string]any                // nil where there is none
 	claims    func(*Upstream, grant, string) map[string]any // of an ID token beside the usual; the access token is told for at_hash
 	token     func(grant, tokens) map[string]any            // the answer to a redeemed code
@@ -68,14 +85,21 @@ type route struct {
 	path     string
 	methods  []string                              // GET includes HEAD
 	document func(*Upstream, grant) map[string]any // of userinfo and token info
+	list     func(*Upstream, grant) []any          // instead, where the answer is a list
 }
 
 func (d *dialect) route(path string) (route, bool) {
-	i := slices.IndexFunc(d.routes, func(r route) bool { return r.path == path })
+	i := slices.IndexFunc(d.routes, func(r route) bool { return r.is(path) })
 	if i < 0 {
 		return route{}, false
 	}
 	return d.routes[i], true
+}
+
+// is reports whether at is the route's path, in which * stands for one element.
+func (r route) is(at string) bool {
+	matched, err := path.Match(r.path, at)
+	return err == nil && matched
 }
 
 // has reports whether the dialect serves e.
@@ -120,6 +144,7 @@ const (
 	wrongRedirect  refusal = "redirect URI mismatch"
 	wrongVerifier  refusal = "PKCE verifier mismatch"
 	wrongToken     refusal = "unknown or expired access token"
+	noSuchToken    refusal = "an app asks about an unknown or expired access token"
 	malformed      refusal = "malformed request"
 	internal       refusal = "internal error"
 	disguised      refusal = "internal error in disguise" // as if the request were wrong

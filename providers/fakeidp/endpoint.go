@@ -13,10 +13,11 @@ const (
 	JWKS      Endpoint = "jwks"
 	Token     Endpoint = "token"
 	Userinfo  Endpoint = "userinfo"  // also the profile calls of plain OAuth 2.0
+	Emails    Endpoint = "emails"    // GitHub's list of addresses, apart from the profile
 	TokenInfo Endpoint = "tokeninfo" // says which app a token was issued to
 	Status    Endpoint = "status"    // what the upstream says about itself
 )
 
 func endpoints() []Endpoint {
-	return []Endpoint{Authorize, Continue, Cancel, Discovery, JWKS, Token, Userinfo, TokenInfo, Status}
+	return []Endpoint{Authorize, Continue, Cancel, Discovery, JWKS, Token, Userinfo, Emails, TokenInfo, Status}
 }

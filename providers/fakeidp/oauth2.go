@@ -2,6 +2,7 @@ package fakeidp
 
 import (
 	"encoding/hex"
+	"net/http"
 	"time"
 )
 
@@ -14,6 +15,7 @@ func oauth2() *dialect {
 			route{endpoint: Token, path: "/token", methods: post},
 			route{endpoint: Userinfo, path: "/userinfo", methods: get, document: plainProfile},
 			route{endpoint: TokenInfo, path: "/tokeninfo", methods: get, document: plainTokenInfo},
+			route{endpoint: TokenInfo, path: "/introspect", methods: post, document: plainIntrospection},
 		),
 		basic:      true,
 		refreshes:  true,
@@ -22,8 +24,9 @@ func oauth2() *dialect {
 		declined:   failure("access_denied", "the person declined"),
 		subject:    func(sum [32]byte) string { return hex.EncodeToString(sum[:10]) },
 		code:       func(random string) string { return random },
+		asked:      plainAsked,
 		token:      standardToken,
-		refuse:     standardRefusal,
+		refuse:     plainRefusal,
 	}
 }
 
@@ -44,4 +47,31 @@ func plainTokenInfo(u *Upstream, g grant) map[string]any {
 		"user_id":    g.subject,
 		"expires_in": int(left.Seconds()),
 	}
+}
+
+// plainAsked is a bearer's own token, but for introspection, where the app asks
+// (RFC 7662 2.1).
+func plainAsked(c *call) (string, refusal) {
+	if c.r.Method != http.MethodPost {
+		return c.bearer(), ""
+	}
+	if why := bySecret(c); why != "" {
+		return "", why
+	}
+	return c.known(c.r.PostForm.Get("token"))
+}
+
+func plainIntrospection(u *Upstream, g grant) map[string]any {
+	return map[string]any{
+		"active": true, "client_id": g.clientID, "sub": g.subject, "exp": g.at.Add(u.dialect.tokenLives).Unix(),
+	}
+}
+
+// plainRefusal knows that an unknown token is no error to who introspects it
+// (RFC 7662 2.2).
+func plainRefusal(e Endpoint, why refusal) reply {
+	if why == noSuchToken {
+		return reply{status: http.StatusOK, document: map[string]any{"active": false}}
+	}
+	return standardRefusal(e, why)
 }

@@ -286,7 +286,7 @@ func (c *call) who() (involved, bool) {
 			g, ok = c.u.refresh.find(in.Get("refresh_token"))
 		}
 		return g.involved(), ok
-	case Userinfo, TokenInfo:
+	case Userinfo, Emails, TokenInfo:
 		g, ok := c.u.access.find(c.bearer())
 		return g.involved(), ok
 	}

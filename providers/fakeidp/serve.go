@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type call struct {
 	hit   bool // the fault that holds covers this request
 	w     http.ResponseWriter
 	r     *http.Request
+	body  []byte // that is no form
 }
 
 func (u *Upstream) serve(w http.ResponseWriter, r *http.Request, path string) {
@@ -94,7 +96,8 @@ func (c *call) read() bool {
 	if c.r.ParseForm() != nil {
 		return false
 	}
-	_, err := io.Copy(io.Discard, c.r.Body)
+	var err error
+	c.body, err = io.ReadAll(c.r.Body)
 	return err == nil
 }
 
@@ -108,7 +111,7 @@ func (c *call) answer() {
 		c.cancel()
 	case Token:
 		c.token()
-	case Userinfo, TokenInfo:
+	case Userinfo, Emails, TokenInfo:
 		c.profile()
 	case JWKS:
 		c.write(c.keySet())
@@ -184,7 +187,7 @@ func (c *call) write(document map[string]any) {
 	c.encode(http.StatusOK, document)
 }
 
-func (c *call) encode(status int, document map[string]any) {
+func (c *call) encode(status int, document any) {
 	body, err := json.Marshal(document)
 	if err != nil { // only an edit can put in what JSON has no form for
 		http.Error(c.w, fmt.Sprintf("encode answer: %v", err), http.StatusInternalServerError)
@@ -192,6 +195,10 @@ func (c *call) encode(status int, document map[string]any) {
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")
+	if d, ok := document.(map[string]any); ok && c.route.endpoint == Token && c.u.dialect.byAccept && !strings.Contains(c.r.Header.Get("Accept"), "json") {
+		h.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+		body = []byte(asForm(d))
+	}
 	switch c.route.endpoint {
 	case JWKS, Discovery:
 		h.Set("Cache-Control", "public, max-age=3600")
@@ -201,6 +208,15 @@ func (c *call) encode(status int, document map[string]any) {
 	}
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // a client that left needs no answer
+}
+
+// asForm is a document as GitHub writes it to those who do not ask for JSON.
+func asForm(document map[string]any) string {
+	form := url.Values{}
+	for name, value := range document {
+		form.Set(name, fmt.Sprint(value))
+	}
+	return form.Encode()
 }
 
 func (c *call) discovery() {

@@ -18,8 +18,8 @@ import (
 // header last and may be nil.
 type Signer func(u *Upstream, claims map[string]any, edit func(header map[string]any)) (string, error)
 
-// NewestKey signs with the newest key of the upstream, RS256: what an honest
-// upstream does.
+// NewestKey signs with the newest key of the upstream: what an honest upstream
+// does.
 func NewestKey() Signer {
 	return func(u *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {
 		return u.keys.newest().sign(claims, nil, edit)
@@ -48,15 +48,15 @@ func KeyOf(other *Upstream) Signer {
 // ForeignKey signs under the newest key's id, with a key that nobody published.
 func ForeignKey() Signer {
 	return func(u *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {
-		return signRSA(foreignKey().private, header("RS256", u.keys.newest().id), claims, edit)
+		return foreignKey(u.keys.ec).signAs(u.keys.newest().id, claims, edit)
 	}
 }
 
 // EmbeddedKey signs with a key that nobody published and carries it in the
 // token's own "jwk" header.
 func EmbeddedKey() Signer {
-	return func(_ *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {
-		foreign := foreignKey()
+	return func(u *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {
+		foreign := foreignKey(u.keys.ec)
 		return foreign.sign(claims, map[string]any{"jwk": foreign.public()}, edit)
 	}
 }
@@ -73,11 +73,22 @@ func Unsigned() Signer {
 // algorithms.
 func HMAC(secret []byte) Signer {
 	return func(u *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {
-		return compact(header("HS256", u.keys.newest().id), claims, edit, func(input []byte) ([]byte, error) {
-			mac := hmac.New(sha256.New, secret)
-			mac.Write(input)
-			return mac.Sum(nil), nil
-		})
+		return compact(header("HS256", u.keys.newest().id), claims, edit, withSecret(secret))
+	}
+}
+
+// Secret signs HS256 with the client's secret and names no key, as LINE does.
+func Secret(secret string) Signer {
+	return func(_ *Upstream, claims map[string]any, edit func(map[string]any)) (string, error) {
+		return compact(header("HS256", ""), claims, edit, withSecret([]byte(secret)))
+	}
+}
+
+func withSecret(secret []byte) func([]byte) ([]byte, error) {
+	return func(input []byte) ([]byte, error) {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write(input)
+		return mac.Sum(nil), nil
 	}
 }
 

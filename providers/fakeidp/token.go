@@ -132,7 +132,7 @@ func (c *call) issue(g grant) (tokens, error) {
 		c.knobs.claims(claims)
 	}
 	var err error
-	issued.id, err = c.knobs.sign(c.u, claims, c.hit)
+	issued.id, err = c.knobs.sign(c.u, c.honest(), claims, c.hit)
 	return issued, err
 }
 
@@ -152,8 +152,16 @@ func (u *Upstream) idTokenClaims(g grant, access string) map[string]any {
 	return claims
 }
 
-func (k knobs) sign(u *Upstream, claims map[string]any, hit bool) (string, error) {
-	signer := NewestKey()
+// honest is how the upstream signs what the request asks for.
+func (c *call) honest() Signer {
+	if c.u.dialect.signer != nil {
+		return c.u.dialect.signer(c)
+	}
+	return NewestKey()
+}
+
+func (k knobs) sign(u *Upstream, honest Signer, claims map[string]any, hit bool) (string, error) {
+	signer := honest
 	if k.signer != nil {
 		signer = k.signer
 	}
@@ -169,7 +177,7 @@ func (k knobs) sign(u *Upstream, claims map[string]any, hit bool) (string, error
 // signer and header edits included. It fails on claims that JSON cannot hold
 // and on a [KeyID] that never was.
 func (u *Upstream) Sign(claims map[string]any) (string, error) {
-	return u.current().sign(u, claims, true)
+	return u.current().sign(u, NewestKey(), claims, true)
 }
 
 // AccessToken returns a new access token of a person for any client, whom the
@@ -186,15 +194,41 @@ func (u *Upstream) AccessToken(person, clientID string) string {
 	return token
 }
 
-// profile answers userinfo and token info.
+// profile answers userinfo, the list of addresses and token info.
 func (c *call) profile() {
-	g, ok := c.u.access.find(c.bearer())
+	token, why := c.asked()
+	if why != "" {
+		c.refuse(why)
+		return
+	}
+	g, ok := c.u.access.find(token)
 	if !ok {
 		c.w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		c.refuse(wrongToken)
 		return
 	}
+	if c.route.list != nil {
+		c.encode(http.StatusOK, c.route.list(c.u, g))
+		return
+	}
 	c.write(c.route.document(c.u, g))
+}
+
+// asked is the access token that the request is about, and why it is not
+// answered.
+func (c *call) asked() (token string, why refusal) {
+	if c.u.dialect.asked != nil {
+		return c.u.dialect.asked(c)
+	}
+	return c.bearer(), ""
+}
+
+// known returns token if it is one, for calls in which an app asks about it.
+func (c *call) known(token string) (string, refusal) {
+	if _, ok := c.u.access.find(token); !ok {
+		return "", noSuchToken
+	}
+	return token, ""
 }
 
 // bearer is the access token of the request.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -61,7 +62,7 @@ func newUpstream(s *Server, spec Spec, number int) *Upstream {
 	return &Upstream{
 		server: s, pages: pages, name: spec.Name, dialect: dialects[spec.dialect()], client: client,
 		base: cmp.Or(spec.URL, s.o.BaseURL+"/"+spec.Name), own: spec.URL != "", places: spec.Elsewhere,
-		keys:    newKeyring(number),
+		keys:    newKeyring(number, dialects[spec.dialect()].ec),
 		codes:   newLedger[grant](s.o.Now),
 		access:  newLedger[grant](s.o.Now),
 		refresh: newLedger[grant](s.o.Now),
@@ -92,7 +93,7 @@ func (u *Upstream) Issuer() string { return u.base }
 func (u *Upstream) URL(e Endpoint) string {
 	for _, r := range u.dialect.routes {
 		if r.endpoint == e {
-			return u.at(e) + r.path
+			return u.at(e) + strings.Replace(r.path, "*", url.PathEscape(u.client.ID), 1)
 		}
 	}
 	return ""

@@ -44,6 +44,16 @@ var outcomes = map[string]providers.Outcome{
 	"redirect_mismatch":         providers.Ours,
 }
 
+// OutcomeOfCode returns what an error code means that stands in a standard or is
+// in wide use, and whether it does.
+func OutcomeOfCode(code string) (providers.Outcome, bool) {
+	outcome, known := outcomes[code]
+	if !known {
+		return providers.Unknown, false
+	}
+	return outcome, true
+}
+
 // judgeAnswer makes the error of an answer that is one: the provider's quirks
 // first, then its error code, then whether a server like it would answer so.
 func (w *Wire) judgeAnswer(a Answer) error {

@@ -97,6 +97,13 @@ func (d Document) ID(name string) string {
 	return d.Raw(name)
 }
 
+// Integer returns the member name digit by digit if it is a whole number, however
+// large, and says false for everything else.
+func (d Document) Integer(name string) (string, bool) {
+	raw := strings.TrimSpace(string(d[name]))
+	return raw, integer.MatchString(raw)
+}
+
 // Bool reports whether the member name says true, as a boolean or as the
 // string "true"; every other form is false.
 func (d Document) Bool(name string) bool {

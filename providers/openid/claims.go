@@ -51,7 +51,9 @@ func Mapped(m oauth2.Mapping) (claims func(oauth2.Document, providers.Return, *p
 	return claims, profile
 }
 
-func standardProfile(answer oauth2.Document, identity *providers.Identity) error {
+// StandardProfile is [Quirks].Profile of a provider that keeps to the standard:
+// an answer about the ID token's subject, with [Standard] claims.
+func StandardProfile(answer oauth2.Document, identity *providers.Identity) error {
 	if err := sameSubject(answer, identity); err != nil {
 		return err
 	}

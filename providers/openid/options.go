@@ -64,7 +64,12 @@ type Options struct {
 	Secret       func() (string, error) // replaces ClientSecret where it is made for each use
 	AuthMethod   oauth2.AuthMethod      // empty: what discovery allows, basic first; client_secret_post where nothing is discovered
 
-	Algorithms  []string // that may sign ID tokens; empty is RS256 alone. What discovery lists plays no part
+	// Shared is the secret of HS256, for the one provider that signs ID tokens
+	// with a secret it shares with us. It verifies nothing else, and a token under
+	// any other algorithm is never tried with it.
+	Shared []byte
+
+	Algorithms  []string // that may sign ID tokens; empty is RS256 alone, HS256 needs Shared. What discovery lists plays no part
 	Issuers     []string // further spellings of Instance.Issuer
 	Audiences   []string // further audiences an ID token may name beside our client id
 	ResponseIss bool     // the provider promises iss in its responses (RFC 9207), whatever discovery says
@@ -114,7 +119,7 @@ func (o *Options) defaults() {
 		o.Quirks.Claims = func(claims oauth2.Document, _ providers.Return, i *providers.Identity) { Standard(claims, i) }
 	}
 	if o.Quirks.Profile == nil {
-		o.Quirks.Profile = standardProfile
+		o.Quirks.Profile = StandardProfile
 	}
 }
 
@@ -124,7 +129,7 @@ func (o *Options) validate() error {
 	}
 	var problems []error
 	for _, alg := range o.Algorithms {
-		if !slices.Contains(algorithms, alg) {
+		if !slices.Contains(algorithms, alg) && (alg != symmetric || len(o.Shared) == 0) {
 			problems = append(problems, fmt.Errorf("algorithm %q may not sign ID tokens", alg))
 		}
 	}

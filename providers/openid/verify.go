@@ -37,8 +37,8 @@ type proof struct {
 // capture hands go-oidc the keys and keeps the payload that they verified, so
 // that a refusal can be told apart: signature or claims.
 type capture struct {
-	keys    *snapshot
-	kid     string // that the token names; empty if none
+	keys    *snapshot // nil for a token under the shared secret
+	kid     string    // that the token names; empty if none
 	o       *Options
 	payload []byte
 	signer  string // the id of the key that verified
@@ -46,6 +46,11 @@ type capture struct {
 
 // VerifySignature implements [oidc.KeySet].
 func (c *capture) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	if c.keys == nil {
+		payload, err := verifyShared(jwt, c.o.Shared)
+		c.payload = payload
+		return payload, err
+	}
 	payload, signer, err := c.keys.verify(ctx, c.kid, jwt, c.o)
 	if err != nil {
 		return nil, err
@@ -56,11 +61,16 @@ func (c *capture) VerifySignature(ctx context.Context, jwt string) ([]byte, erro
 
 // attempt checks signature, algorithm, audience and expiry. The issuer is
 // skipped here because it may be spelled in several ways; claimsError compares it.
+// Keys are nil for a token under the shared secret.
 func (p *Provider) attempt(ctx context.Context, keys *snapshot, kid, raw string) proof {
 	signed := &capture{keys: keys, kid: kid, o: &p.o}
+	algorithms := p.o.Algorithms
+	if keys == nil {
+		algorithms = []string{symmetric}
+	}
 	token, err := oidc.NewVerifier(p.o.Instance.Issuer, signed, &oidc.Config{
 		ClientID:             p.o.Instance.ClientID,
-		SupportedSigningAlgs: p.o.Algorithms,
+		SupportedSigningAlgs: algorithms,
 		SkipIssuerCheck:      true,
 		Now:                  p.o.Now,
 	}).Verify(ctx, raw)
@@ -70,9 +80,13 @@ func (p *Provider) attempt(ctx context.Context, keys *snapshot, kid, raw string)
 // prove verifies the ID token and returns its claims. Keys are fetched if need
 // be, and once more if the token does not verify with those at hand.
 func (p *Provider) prove(ctx context.Context, leg providers.Leg, m *metadata, raw string) (oauth2.Document, error) {
-	kid, malformed := p.readHeader(raw)
+	alg, kid, malformed := p.readHeader(raw)
 	var found proof
-	if malformed == nil {
+	switch {
+	case malformed != nil:
+	case alg == symmetric:
+		found = p.attempt(ctx, nil, "", raw)
+	default:
 		keys, fetched, err := p.keys(ctx, leg, m, kid, nil)
 		if err != nil {
 			return nil, err
@@ -97,7 +111,7 @@ func (p *Provider) prove(ctx context.Context, leg providers.Leg, m *metadata, ra
 		claims = read
 		return err
 	})
-	if err == nil {
+	if err == nil && alg != symmetric {
 		m.keys.signed(ctx, found.signer)
 	}
 	return claims, err
@@ -118,32 +132,35 @@ func (p *Provider) keys(ctx context.Context, leg providers.Leg, m *metadata, kid
 	return keys, true, err
 }
 
-// readHeader returns the key id of a compact JWS whose algorithm is allowed.
-// Nothing in the header is believed beyond that: no key, no address of a key.
-func (p *Provider) readHeader(raw string) (kid string, err error) {
+// readHeader returns algorithm and key id of a compact JWS whose algorithm is
+// allowed. Nothing in the header is believed beyond that: no key, no address of a
+// key. The algorithm decides alone whether a published key or the shared secret
+// is asked, so that one never stands in for the other.
+func (p *Provider) readHeader(raw string) (alg, kid string, err error) {
 	if raw == "" {
-		return "", oauth2.Refuse(providers.Ours, "no ID token: OpenID Connect may be off for this client")
+		return "", "", oauth2.Refuse(providers.Ours, "no ID token: OpenID Connect may be off for this client")
 	}
 	first, _, _ := strings.Cut(raw, ".")
 	if strings.Count(raw, ".") != 2 || len(first) > maxHeader {
-		return "", oauth2.Refuse(providers.Trust, "the ID token is malformed")
+		return "", "", oauth2.Refuse(providers.Trust, "the ID token is malformed")
 	}
 	text, err := base64.RawURLEncoding.DecodeString(first)
 	if err != nil {
-		return "", oauth2.Refuse(providers.Trust, "the ID token is malformed")
+		return "", "", oauth2.Refuse(providers.Trust, "the ID token is malformed")
 	}
 	header, err := oauth2.ParseDocument(text)
 	if err != nil {
-		return "", oauth2.Refuse(providers.Trust, "the ID token is malformed")
+		return "", "", oauth2.Refuse(providers.Trust, "the ID token is malformed")
 	}
-	if !slices.Contains(p.o.Algorithms, header.Raw("alg")) {
-		return "", oauth2.Refuse(providers.Trust, "the ID token's algorithm is not allowed")
+	alg = header.Raw("alg")
+	if !slices.Contains(p.o.Algorithms, alg) {
+		return "", "", oauth2.Refuse(providers.Trust, "the ID token's algorithm is not allowed")
 	}
 	kid = header.Raw("kid")
 	if kid != "" && p.o.Distrusted(kid) {
-		return "", &providers.Error{Outcome: providers.Trust, Code: "key_distrusted", Err: errDistrusted}
+		return "", "", &providers.Error{Outcome: providers.Trust, Code: "key_distrusted", Err: errDistrusted}
 	}
-	return kid, nil
+	return alg, kid, nil
 }
 
 // judge names what is wrong with a token, from the payload whose signature

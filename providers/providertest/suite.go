@@ -30,6 +30,7 @@ type Suite struct {
 	IDToken  bool // an ID token proves who came; otherwise the userinfo answer does
 	Userinfo bool // the userinfo endpoint is asked
 	AuthTime bool // the upstream says when the person proved themselves
+	Shared   bool // the client secret may sign ID tokens beside the published keys
 
 	// Stranger turns a good userinfo answer into one about the subject given;
 	// needed where Userinfo is set.
