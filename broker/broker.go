@@ -16,6 +16,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/backchannel"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
@@ -95,6 +96,7 @@ type Broker struct {
 	pages     *web.Pages
 	status    *status.Status
 	login     *login.Handler
+	websites  *backchannel.Notifier // who is told that a session has ended
 	logout    *session.Logout
 	token     *token.Endpoint
 	audit     *audit.Log
@@ -146,6 +148,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"build probes", b.buildProbes},
 		{"build operations", b.buildOperations},
 		{"build leaves", b.buildLeaves},
+		{"build websites", b.buildWebsites},
 		{"build operators' desk", b.buildDesk},
 		{"build status", b.buildStatus},
 		{"register gauges", b.registerGauges},
@@ -177,6 +180,9 @@ func (b *Broker) onClose(name string, do func() error) {
 
 // Accounts gives operators' tools and dev the account verbs of the store.
 func (b *Broker) Accounts() store.Accounts { return b.store }
+
+// Websites gives operators' tools what tells websites that a session has ended.
+func (b *Broker) Websites() *backchannel.Notifier { return b.websites }
 
 // Negative gives operators' tools and tests the set of negative facts.
 func (b *Broker) Negative() *negative.Set { return b.negative }

@@ -186,8 +186,8 @@ func (b *Broker) buildWalk(context.Context) error {
 	}
 	b.logout = &session.Logout{
 		Sessions: b.sessions, Clients: b.clients, Keys: b.signing, Tags: b.sealing,
-		Pages: b.pages, Audit: b.audit, Path: "/logout", Confirm: "/logout/confirm",
-		Frame: func(r *http.Request, c *client.Client) web.Frame { return b.frame(r, c, "") },
+		Pages: b.pages, Audit: b.audit, Path: "/logout", Confirm: "/logout/confirm", Websites: b.websites,
+		Frame: b.frameIn,
 	}
 	b.token, err = token.New(token.Options{
 		Issuer: b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,

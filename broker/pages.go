@@ -27,6 +27,19 @@ func (b *Broker) frame(r *http.Request, c *client.Client, lang string) web.Frame
 	return frame
 }
 
+// frameIn is frame in the first language that the website asked for, unless the
+// person chose one on the page.
+func (b *Broker) frameIn(r *http.Request, c *client.Client, locales []string) web.Frame {
+	if len(locales) == 0 || r.URL.Query().Has("lang") {
+		return b.frame(r, c, "")
+	}
+	fallback := b.config.Languages.Default
+	if c != nil && c.Language != "" {
+		fallback = c.Language
+	}
+	return b.frame(r, c, web.Language(locales, b.jar.Read(r, "lang"), r.Header.Get("Accept-Language"), fallback))
+}
+
 // bare is the path of a page that can be asked for again in another language:
 // one that came by GET and has nothing but a language in its query.
 func bare(r *http.Request) string {

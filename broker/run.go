@@ -22,7 +22,7 @@ const drain = 10 * time.Second
 func (b *Broker) Background(ctx context.Context) {
 	jobs := []func(context.Context){
 		b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.status.Run, b.hints.Run, b.probes.Run,
-		b.outages.Run, b.coverage.Run, b.drills.Run, b.purge,
+		b.outages.Run, b.coverage.Run, b.drills.Run, b.websites.Run, b.purge,
 	}
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
@@ -182,7 +182,7 @@ func (b *Broker) purge(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			for _, purge := range []func(context.Context, time.Time, int) (int, error){
-				b.store.PurgeGrants, b.store.PurgeFacts, b.purgeActivity,
+				b.store.PurgeGrants, b.store.PurgeFacts, b.store.PurgeLogouts, b.store.PurgeAssertions, b.purgeActivity,
 			} {
 				for n := batch; n == batch && ctx.Err() == nil; {
 					var err error

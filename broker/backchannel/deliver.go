@@ -178,5 +178,6 @@ func (n *Notifier) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	n.o.Logger.LogAttrs(ctx, slog.LevelWarn, what, slog.String("event", "backchannel.store_failed"), slog.Any("error", err))
+	n.o.Logger.LogAttrs(ctx, slog.LevelWarn, "the queue of websites could not be read or written",
+		slog.String("event", "backchannel.store_failed"), slog.String("doing", what), slog.Any("error", err))
 }

@@ -146,20 +146,41 @@ func (n *Notifier) Ended(ctx context.Context, f store.Fact) ([]Result, error) {
 	return p.results(stands), nil
 }
 
-// tellNow tells whatever is due and waits for a while. What takes longer goes
-// on without the caller.
-func (n *Notifier) tellNow(ctx context.Context) {
+// Begin is Ended for callers that wait for nothing.
+func (n *Notifier) Begin(ctx context.Context, f store.Fact) {
+	n.apart(ctx, func(ctx context.Context) {
+		if _, err := n.queue(ctx, f); err != nil {
+			n.complain(ctx, "queue logouts", err) // the feed will bring it
+			return
+		}
+		n.tell(ctx)
+	})
+}
+
+// apart runs do beside the caller, who may leave, and returns what is closed
+// when it has ended. While too many do so already it is left to Run: nil.
+func (n *Notifier) apart(ctx context.Context, do func(ctx context.Context)) <-chan struct{} {
 	select {
 	case n.seats <- struct{}{}:
 	default:
 		n.Wake()
-		return
+		return nil
 	}
 	done := make(chan struct{})
 	n.running.Go(func() {
 		defer func() { <-n.seats; close(done) }()
-		n.tell(context.WithoutCancel(ctx))
+		do(context.WithoutCancel(ctx))
 	})
+	return done
+}
+
+// tellNow tells whatever is due and waits for a while. What takes longer goes
+// on without the caller.
+func (n *Notifier) tellNow(ctx context.Context) {
+	done := n.apart(ctx, n.tell)
+	if done == nil {
+		return
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

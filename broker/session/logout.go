@@ -7,11 +7,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/backchannel"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/posted"
+	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/seal"
@@ -32,6 +35,14 @@ type Pages interface {
 	Write(w http.ResponseWriter, status int, view web.View) error
 }
 
+// Websites are told when a session has ended that they got a login from.
+type Websites interface {
+	// Ended tells them, waits a little, and says what is known then.
+	Ended(ctx context.Context, f store.Fact) ([]backchannel.Result, error)
+	// Begin tells them and waits for nothing.
+	Begin(ctx context.Context, f store.Fact)
+}
+
 // Logout is RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): a
 // website asks that the person be signed out at the broker too.
 type Logout struct {
@@ -41,9 +52,12 @@ type Logout struct {
 	Tags     Tagger
 	Pages    Pages
 	Audit    *audit.Log
-	Frame    func(*http.Request, *client.Client) web.Frame
-	Path     string // where this endpoint stands
-	Confirm  string // where the form of the question posts to
+	Websites Websites
+	// Frame is what surrounds a page; locales are the languages the website asked
+	// for, most wanted first.
+	Frame   func(r *http.Request, c *client.Client, locales []string) web.Frame
+	Path    string // where this endpoint stands
+	Confirm string // where the form of the question posts to
 }
 
 const (
@@ -52,13 +66,19 @@ const (
 )
 
 // parameters are those of a logout request that we know.
-var parameters = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
+// logout_hint is taken and not looked at: whom it means the session says better.
+var parameters = []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
+
+// maxLocales bounds how many languages are looked at.
+const maxLocales = 10
 
 // request is what the website asked for, as far as it may be believed.
 type request struct {
 	client *client.Client // nil when no client is known
 	sid    string         // of a valid hint
 	back   string         // registered return address, state included; empty: our own page
+
+	locales []string
 }
 
 // Posted takes a logout request by POST from another site, where our Lax
@@ -88,6 +108,10 @@ func (l *Logout) Start(w http.ResponseWriter, r *http.Request) error {
 		if err := l.end(ctx, w, current, asked); err != nil {
 			return err
 		}
+		if asked.back == "" {
+			return l.loggedOut(w, r, current, asked)
+		}
+		l.Websites.Begin(ctx, l.Sessions.Ending(current))
 		return l.leave(w, r, asked)
 	}
 	return l.ask(w, r, current, values, asked)
@@ -114,7 +138,27 @@ func (l *Logout) Confirmed(w http.ResponseWriter, r *http.Request) error {
 	if err := l.end(ctx, w, current, asked); err != nil {
 		return err
 	}
+	if asked.back == "" {
+		return l.loggedOut(w, r, current, asked)
+	}
+	l.Websites.Begin(ctx, l.Sessions.Ending(current))
 	return l.finish(w, r, asked)
+}
+
+// loggedOut tells the websites of the session, and the person what became of
+// it. The session has ended here whatever they say.
+func (l *Logout) loggedOut(w http.ResponseWriter, r *http.Request, s Session, asked request) error {
+	results, err := l.Websites.Ended(r.Context(), l.Sessions.Ending(s))
+	frame := l.Frame(r, asked.client, asked.locales)
+	view := web.LoggedOut{Frame: frame, Unsure: err != nil}
+	for _, result := range results {
+		told := web.Told{Name: result.Client, State: web.ToldState(result.State)}
+		if known, ok := l.Clients.Client(result.Client); ok {
+			told.Name = known.DisplayName(frame.Lang)
+		}
+		view.Told = append(view.Told, told)
+	}
+	return l.Pages.Write(w, http.StatusOK, view)
 }
 
 func (l *Logout) end(ctx context.Context, w http.ResponseWriter, s Session, asked request) error {
@@ -135,7 +179,7 @@ func (l *Logout) leave(w http.ResponseWriter, r *http.Request, asked request) er
 		http.Redirect(w, r, asked.back, http.StatusSeeOther)
 		return nil
 	}
-	return l.Pages.Write(w, http.StatusOK, web.LoggedOut{Frame: l.Frame(r, asked.client)})
+	return l.Pages.Write(w, http.StatusOK, web.LoggedOut{Frame: l.Frame(r, asked.client, asked.locales)})
 }
 
 // finish answers our own POST: browsers apply form-action to redirects, so the
@@ -144,7 +188,7 @@ func (l *Logout) finish(w http.ResponseWriter, r *http.Request, asked request) e
 	if asked.back == "" {
 		return l.leave(w, r, asked)
 	}
-	return l.Pages.Write(w, http.StatusOK, web.Terminal{Frame: l.Frame(r, asked.client), Href: asked.back})
+	return l.Pages.Write(w, http.StatusOK, web.Terminal{Frame: l.Frame(r, asked.client, asked.locales), Href: asked.back})
 }
 
 func (l *Logout) ask(w http.ResponseWriter, r *http.Request, s Session, values url.Values, asked request) error {
@@ -153,7 +197,7 @@ func (l *Logout) ask(w http.ResponseWriter, r *http.Request, s Session, values u
 		carried[name] = value[0]
 	}
 	view := web.Logout{
-		Frame: l.Frame(r, asked.client), Action: l.Confirm, Hidden: carried, StepToken: l.form().Token(s),
+		Frame: l.Frame(r, asked.client, asked.locales), Action: l.Confirm, Hidden: carried, StepToken: l.form().Token(s),
 	}
 	if asked.client != nil {
 		view.StayHref = asked.client.Home()
@@ -164,17 +208,18 @@ func (l *Logout) ask(w http.ResponseWriter, r *http.Request, s Session, values u
 // read takes from values what may be believed. A hint that is not ours, or a
 // return address that is not registered, counts as not sent.
 func (l *Logout) read(values url.Values) request {
-	var asked request
+	asked := request{locales: strings.Fields(values.Get("ui_locales"))}
+	asked.locales = asked.locales[:min(len(asked.locales), maxLocales)]
 	id := values.Get("client_id")
 	if hint, ok := l.hint(values.Get("id_token_hint")); ok {
 		if id != "" && id != hint.Audience {
-			return request{}
+			return request{locales: asked.locales}
 		}
 		id, asked.sid = hint.Audience, hint.SID
 	}
 	known, ok := l.Clients.Client(id)
 	if !ok {
-		return request{}
+		return request{locales: asked.locales}
 	}
 	asked.client = known
 	if back := values.Get("post_logout_redirect_uri"); back != "" && known.PostLogoutAllowed(back) {

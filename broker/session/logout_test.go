@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/backchannel"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/keys"
@@ -75,6 +77,35 @@ func TestLogoutStart(t *testing.T) {
 				t.Errorf("ended: %t, cookies %v, events %v", ended, h.cookies, h.events)
 			}
 		})
+	}
+}
+
+// The person reads what the websites said, and no more.
+func TestLogoutTellsWebsites(t *testing.T) {
+	h := newHouse(t)
+	h.facts.said = nil
+	h.signIn()
+	h.websites.results = []backchannel.Result{
+		{Client: "gone", State: backchannel.Unreached}, {Client: "other", State: backchannel.NotRegistered}, {Client: "shop", State: backchannel.Delivered},
+	}
+	h.start(url.Values{"id_token_hint": {h.hint("shop", "sid-1")}})
+	want := []web.Told{{Name: "gone", State: web.ToldUnreached}, {Name: "Shop", State: web.ToldNothing}, {Name: "Shop", State: web.ToldDelivered}}
+	page, ok := h.pages.view.(web.LoggedOut)
+	if !ok || !slices.Equal(page.Told, want) || page.Unsure {
+		t.Errorf("page %+v", h.pages.view)
+	}
+	h.facts.said = nil
+	h.signIn()
+	h.websites.results, h.websites.fails = nil, errors.New("away")
+	h.start(url.Values{"id_token_hint": {h.hint("shop", "sid-1")}})
+	if page, ok := h.pages.view.(web.LoggedOut); !ok || !page.Unsure {
+		t.Errorf("page %+v", h.pages.view)
+	}
+	h.facts.said = nil
+	h.signIn()
+	h.start(url.Values{"id_token_hint": {h.hint("shop", "sid-1")}, "post_logout_redirect_uri": {"https://shop.example/out"}})
+	if !slices.Equal(h.websites.begun, []string{"sid-1"}) || len(h.websites.ended) != 2 {
+		t.Errorf("waited for %v, not for %v", h.websites.ended, h.websites.begun)
 	}
 }
 

@@ -137,14 +137,18 @@ func (k *Keeper) Touch(w http.ResponseWriter, s Session) error {
 	return k.Write(w, s)
 }
 
-// End ends s everywhere and removes it from this browser. The fact is obeyed
-// here and on disk when End returns. An error means that it is not.
-func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) error {
-	fact := store.Fact{
+// Ending is the fact that s has ended, now.
+func (k *Keeper) Ending(s Session) store.Fact {
+	return store.Fact{
 		Kind: store.SessionEnded, ID: s.SID, At: k.Now().UTC(),
 		Until: time.Unix(s.Began, 0).Add(k.Lifetime + k.Ceiling).UTC(),
 	}
-	if err := k.Negatives.Apply(ctx, fact); err != nil {
+}
+
+// End ends s everywhere and removes it from this browser. The fact is obeyed
+// here and on disk when End returns. An error means that it is not.
+func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) error {
+	if err := k.Negatives.Apply(ctx, k.Ending(s)); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
 	k.Jar.Clear(w, cookieName)

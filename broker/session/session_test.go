@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/backchannel"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/store"
@@ -66,6 +67,21 @@ func (p *pages) Write(w http.ResponseWriter, status int, view web.View) error {
 	return nil
 }
 
+// websites remembers what it was told, and answers as it is made to.
+type websites struct {
+	ended   []string // sids that somebody waited for
+	begun   []string // sids that nobody waited for
+	results []backchannel.Result
+	fails   error
+}
+
+func (w *websites) Ended(_ context.Context, f store.Fact) ([]backchannel.Result, error) {
+	w.ended = append(w.ended, f.ID)
+	return w.results, w.fails
+}
+
+func (w *websites) Begin(_ context.Context, f store.Fact) { w.begun = append(w.begun, f.ID) }
+
 type house struct {
 	t       *testing.T
 	keeper  *Keeper
@@ -77,7 +93,9 @@ type house struct {
 	pages   *pages
 	now     time.Time
 	events  []audit.Event
-	cookies map[string]string
+
+	websites websites
+	cookies  map[string]string
 }
 
 func newHouse(t *testing.T) *house {
@@ -110,8 +128,9 @@ func newHouse(t *testing.T) *house {
 	h.must(err)
 	h.logout = &Logout{
 		Sessions: h.keeper, Clients: registry, Keys: h.signing, Tags: h.ring, Pages: h.pages, Path: "/logout", Confirm: "/logout/confirm",
-		Audit: audit.New(slog.New(slog.DiscardHandler), nil, func(e audit.Event) { h.events = append(h.events, e) }),
-		Frame: func(*http.Request, *client.Client) web.Frame { return web.Frame{} },
+		Audit:    audit.New(slog.New(slog.DiscardHandler), nil, func(e audit.Event) { h.events = append(h.events, e) }),
+		Frame:    func(*http.Request, *client.Client, []string) web.Frame { return web.Frame{} },
+		Websites: &h.websites,
 	}
 	return h
 }

@@ -184,7 +184,10 @@ func allViews(lang string) map[string]View {
 		"menu":       menuView(lang),
 		"match":      matchView(lang),
 		"logged out": LoggedOut{Frame: frame(lang)},
-		"terminal":   Terminal{Frame: frame(lang), Href: "https://shop.example/cb?code=c&state=s"},
+		"logged out, with websites": LoggedOut{Frame: frame(lang), Unsure: true, Told: []Told{
+			{"한빛상점", ToldDelivered}, {"Shop", ToldTrying}, {"Games", ToldRefused}, {"Bank", ToldUnreached}, {"Post", ToldNothing},
+		}},
+		"terminal": Terminal{Frame: frame(lang), Href: "https://shop.example/cb?code=c&state=s"},
 		"logout": Logout{
 			Frame: frame(lang), Action: "/logout/confirm", StayHref: "https://shop.example/",
 			StepToken: "step", Hidden: map[string]string{"carried": "value"},

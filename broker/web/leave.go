@@ -50,6 +50,15 @@ type loggedOutPage struct {
 	SignIn string
 	Home   string
 	Back   string
+
+	ToldTitle string
+	Told      []toldRow
+}
+
+// toldRow is one website and a sentence about it.
+type toldRow struct {
+	Name, Word string
+	Done       bool
 }
 
 func (LoggedOut) template() string { return "logged_out" }
@@ -63,11 +72,35 @@ func (l LoggedOut) model(s *scene) (any, error) {
 		Home:   link(s.frame.Client.Home),
 		Back:   s.sayOr("back.to", "back.any"),
 	}
+	p.ToldTitle, p.Told = s.told(l.Told)
+	if l.Unsure {
+		p.Lead = s.text("told.unsure")
+	}
 	if p.SignIn != "" {
 		p.Page = s.page(s.text("signed_out.title"))
 		p.Lead = s.text("signed_out.lead")
 	}
 	return p, nil
+}
+
+// told says of each website what became of telling it, and no more: only what it
+// said itself is done.
+func (s *scene) told(all []Told) (title string, rows []toldRow) {
+	for _, one := range all {
+		row := toldRow{Name: one.Name, Done: one.State == ToldDelivered}
+		switch one.State {
+		case ToldDelivered:
+			row.Word = s.text("told.delivered")
+		case ToldTrying:
+			row.Word = s.text("told.trying")
+		case ToldRefused, ToldUnreached:
+			row.Word = s.text("told.refused")
+		default:
+			row.Word = s.text("told.none")
+		}
+		rows = append(rows, row)
+	}
+	return s.text("told.title"), rows
 }
 
 type terminalPage struct {

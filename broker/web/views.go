@@ -207,7 +207,28 @@ type LoggedOut struct {
 	SignInHref string // to the account page; empty shows nothing. When set, nobody just logged out.
 	Note       Note
 	NoteWay    Way
+
+	Told   []Told // the websites of the session that has ended, and what became of telling them
+	Unsure bool   // which websites there are could not be found out; they are told when it can
 }
+
+// Told is what became of telling one website that a session has ended.
+type Told struct {
+	Name  string
+	State ToldState
+}
+
+// ToldState says how much the person may rely on it.
+type ToldState string
+
+// The states.
+const (
+	ToldNothing   ToldState = "none"      // it takes no word: what it holds ends by itself
+	ToldTrying    ToldState = "trying"    // it has not answered yet
+	ToldDelivered ToldState = "delivered" // it said that it logged the person out
+	ToldRefused   ToldState = "refused"   // it said no
+	ToldUnreached ToldState = "unreached" // it never answered
+)
 
 // Terminal takes the browser back to the website after one of our own POSTs:
 // a meta refresh and the link with id "return", because browsers apply

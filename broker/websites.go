@@ -1,0 +1,23 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/bongsu/bongsu/broker/backchannel"
+)
+
+// buildWebsites builds what tells websites that a session has ended.
+func (b *Broker) buildWebsites(context.Context) error {
+	var err error
+	b.websites, err = backchannel.New(backchannel.Options{
+		Issuer: b.config.Issuer.String(), Store: b.store, Clients: b.clients, Subjects: b.accounts, Keys: b.signing,
+		HTTP: b.outgoing.HTTP(), Rand: rand.Reader, Revision: b.negative.Revision,
+		Registerer: b.metrics.registry, Logger: b.logger, Now: b.options.Now,
+	})
+	if err != nil {
+		return err
+	}
+	b.onClose("wait for websites that are told", b.websites.Close)
+	return nil
+}
