@@ -38,6 +38,8 @@ type metadata struct {
 	ClaimsParameter        bool     `json:"claims_parameter_supported"`
 	RequestParameter       bool     `json:"request_parameter_supported"`
 	RequestURIParameter    bool     `json:"request_uri_parameter_supported"`
+	BackchannelLogout      bool     `json:"backchannel_logout_supported"`
+	BackchannelLogoutSID   bool     `json:"backchannel_logout_session_supported"`
 }
 
 // Document is a prepared answer: bytes that do not change between requests.
@@ -76,6 +78,8 @@ func Discovery(issuer string, idTokenAlgs []keys.Algorithm) (Document, error) {
 		PromptValues:     []string{"none", "login", "select_account"},
 		UILocales:        []string{"ko", "en", "ja"},
 		IssParameter:     true,
+		// Every logout token has the sid where the session has one.
+		BackchannelLogout: true, BackchannelLogoutSID: true,
 	})
 	if err != nil {
 		return Document{}, fmt.Errorf("encode discovery document: %w", err)
