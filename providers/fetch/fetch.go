@@ -63,9 +63,9 @@ type Client struct {
 	allowHTTP bool
 	http      *http.Client
 	patient   *http.Client
-	secure    *http.Transport
-	plain     *http.Transport // nil without AllowHTTP
-	shake     *tls.Config     // for connections that carry no request
+	secure    *pool
+	plain     *pool       // nil without AllowHTTP
+	shake     *tls.Config // for connections that carry no request
 }
 
 // New returns a Client. It starts nothing.
@@ -82,9 +82,9 @@ func New(o Options) *Client {
 	if o.UserAgent == "" {
 		o.UserAgent = "Bongsu"
 	}
-	door := &door{maxBody: o.MaxBody, userAgent: o.UserAgent, secure: o.transport(o.Allow)}
+	door := &door{maxBody: o.MaxBody, userAgent: o.UserAgent, secure: o.pool(o.Allow)}
 	if o.AllowHTTP {
-		door.plain = o.transport(loopback)
+		door.plain = o.pool(loopback)
 	}
 	bounded := &http.Client{
 		Transport:     door,
@@ -117,9 +117,9 @@ func (c *Client) Patient() *http.Client { return c.patient }
 
 // Close closes the connections that are idle.
 func (c *Client) Close() {
-	c.secure.CloseIdleConnections()
+	c.secure.kept.CloseIdleConnections()
 	if c.plain != nil {
-		c.plain.CloseIdleConnections()
+		c.plain.kept.CloseIdleConnections()
 	}
 }
 
@@ -185,8 +185,8 @@ func checkRemote(remote net.Addr, allow []netip.Prefix) error {
 
 // door is the transport all requests leave by.
 type door struct {
-	secure    *http.Transport
-	plain     *http.Transport // nil: plain http is refused
+	secure    *pool
+	plain     *pool // nil: plain http is refused
 	maxBody   int64
 	userAgent string
 }
@@ -207,7 +207,7 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header = r.Header.Clone()
 		r.Header.Set("User-Agent", d.userAgent)
 	}
-	answer, err := pool.RoundTrip(r)
+	answer, err := pool.of(r.Context()).RoundTrip(r)
 	if err != nil {
 		return nil, p.failed(err)
 	}

@@ -46,7 +46,7 @@ func (c *Client) reach(ctx context.Context, p *progress, u *url.URL) (Reached, e
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	conn, err := door.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := door.kept.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return Reached{}, err
 	}
@@ -57,7 +57,7 @@ func (c *Client) reach(ctx context.Context, p *progress, u *url.URL) (Reached, e
 	how := c.shake.Clone()
 	how.ServerName = u.Hostname()
 	shaken := tls.Client(conn, how)
-	ctx, cancel := context.WithTimeout(ctx, c.secure.TLSHandshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.secure.kept.TLSHandshakeTimeout)
 	defer cancel()
 	if err := shaken.HandshakeContext(ctx); err != nil {
 		return Reached{}, errors.Join(err, conn.Close())

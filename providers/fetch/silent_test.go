@@ -51,10 +51,10 @@ func TestSilentConnectionIsLeft(t *testing.T) {
 		return first, nil
 	}})
 	t.Cleanup(c.Close)
-	if c.secure.HTTP2.SendPingTimeout == 0 {
+	if c.secure.kept.HTTP2.SendPingTimeout == 0 {
 		t.Fatal("nobody asks whether a connection lives")
 	}
-	c.secure.HTTP2.SendPingTimeout, c.secure.HTTP2.PingTimeout = 50*time.Millisecond, 50*time.Millisecond
+	c.secure.kept.HTTP2.SendPingTimeout, c.secure.kept.HTTP2.PingTimeout = 50*time.Millisecond, 50*time.Millisecond
 	if _, _, err := get(t, c, server.URL); err != nil {
 		t.Fatal(err)
 	}

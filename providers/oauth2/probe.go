@@ -43,12 +43,13 @@ func (w *Wire) Levels() []providers.Level {
 
 // Probe asks one question that belongs to no leg, and completes what do finds:
 // an error is classified as in [Steps.Observe], but for a person who declined,
-// because nobody was asked. Do may set Step, Code and RetryAfter.
+// because nobody was asked. Do may set Step, Code and RetryAfter. It asks on
+// connections of its own, as people do who come for the first time.
 func (s Steps) Probe(ctx context.Context, level providers.Level, step providers.Step, do func(context.Context, *providers.Probed) error) providers.Probed {
 	found := providers.Probed{Provider: s.Provider, Level: level, Step: step, Outcome: providers.OK}
 	start := s.Now()
 	bound, cancel := context.WithTimeout(ctx, s.Timeout)
-	err := do(bound, &found)
+	err := do(fetch.Anew(bound), &found)
 	cancel()
 	found.Took = s.Now().Sub(start)
 	if failed := s.failure(ctx, found.Step, err); failed != nil {
