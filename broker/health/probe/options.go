@@ -26,9 +26,13 @@ const (
 	settled     = time.Minute      // of failing, or of suspicion without a failure
 	enough      = 3                // good answers in a row, 4 s apart, that end a suspicion
 	deepAtLeast = 25 * time.Second // the deepest level is asked so often while another fails
-	maxSilence  = time.Hour        // that a provider can ask for
-	maxSlower   = 3                // how often the pace is halved for a provider that refuses probes
-	calm        = 10               // probes without a refusal that double it again
+
+	deepNeglected    = 15 * time.Second // under suspicion: what was good is asked again after that
+	shallowNeglected = time.Minute
+
+	maxSilence  = time.Hour // that a provider can ask for
+	maxSlower   = 3         // how often the pace is halved for a provider that refuses probes
+	calm        = 10        // probes without a refusal that double it again
 	maxCanaries = 16
 )
 

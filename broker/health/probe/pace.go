@@ -23,15 +23,17 @@ type pace struct {
 	suspect   *suspicion // nil while healthy
 	trusted   time.Time  // when the last suspicion ended
 	sent      []time.Time
-	silent    time.Time // the provider wants to be left alone until then
-	slower    int       // how often the pace is halved
-	unrefused int       // probes since the last refusal
+	asked     map[providers.Level]time.Time // when each level was last asked
+	silent    time.Time                     // the provider wants to be left alone until then
+	slower    int                           // how often the pace is halved
+	unrefused int                           // probes since the last refusal
 }
 
 // suspicion is what is known since a provider was suspected.
 type suspicion struct {
 	began   time.Time
 	failing time.Time // of the first failure of those now running; zero when the last answers were good
+	failed  bool      // there was one: what failed is to prove itself
 	atOnce  bool      // the first round is still to come
 	next    time.Time
 	last    map[providers.Level]providers.Outcome
@@ -42,7 +44,7 @@ type suspicion struct {
 
 func newPace(levels []providers.Level, lead func() bool, turn func(time.Time) bool, now time.Time) *pace {
 	first := now.Add(about(time.Second)) // nothing deep before: what it needs to know stands in the metadata
-	return &pace{levels: levels, lead: lead, turn: turn, shallow: first, deep: first}
+	return &pace{levels: levels, lead: lead, turn: turn, shallow: first, deep: first, asked: map[providers.Level]time.Time{}}
 }
 
 // isDeep reports whether a level costs the provider more than a document. Where
@@ -154,22 +156,26 @@ func (p *pace) dueSuspected(now time.Time) ([]providers.Level, bool, time.Durati
 }
 
 // suspected returns the level that is asked next: the deepest that fails,
-// because its recovery proves most; else one that was not asked yet, one where
-// the trouble is ours, or the deepest that was good. One that cannot be told is
-// not insisted on, and the deepest is never forgotten: a front door that fails
-// says nothing about what lies behind it.
+// because its recovery proves most; else one that was not asked yet, one that was
+// good so long ago that it says nothing about now, one where the trouble is ours,
+// or the deepest that was good. One that cannot be told is not insisted on,
+// and the deepest is never forgotten: a front door that fails says nothing about
+// what lies behind it, nor does what lies behind it about the door.
 func (p *pace) suspected(now time.Time) providers.Level {
 	if now.Sub(p.suspect.deepest) >= deepAtLeast {
 		return p.levels[len(p.levels)-1]
 	}
-	for _, wanted := range []func(outcome providers.Outcome, asked bool) bool{
-		func(outcome providers.Outcome, _ bool) bool { return outcome.Theirs() },
-		func(_ providers.Outcome, asked bool) bool { return !asked },
-		func(outcome providers.Outcome, _ bool) bool { return outcome == providers.Ours },
-		func(outcome providers.Outcome, _ bool) bool { return outcome == providers.OK },
+	for _, wanted := range []func(l providers.Level, outcome providers.Outcome, asked bool) bool{
+		func(_ providers.Level, outcome providers.Outcome, _ bool) bool { return outcome.Theirs() },
+		func(_ providers.Level, _ providers.Outcome, asked bool) bool { return !asked },
+		func(l providers.Level, outcome providers.Outcome, _ bool) bool {
+			return outcome == providers.OK && p.neglected(l, now)
+		},
+		func(_ providers.Level, outcome providers.Outcome, _ bool) bool { return outcome == providers.Ours },
+		func(_ providers.Level, outcome providers.Outcome, _ bool) bool { return outcome == providers.OK },
 	} {
 		for _, l := range slices.Backward(p.levels) {
-			if outcome, asked := p.suspect.last[l]; wanted(outcome, asked) {
+			if outcome, asked := p.suspect.last[l]; wanted(l, outcome, asked) {
 				return l
 			}
 		}
@@ -177,9 +183,21 @@ func (p *pace) suspected(now time.Time) providers.Level {
 	return p.levels[len(p.levels)-1]
 }
 
+// neglected tells whether a level was not asked for so long that it has to be,
+// though it was good. Suspicions can follow each other without an end, in which
+// nothing is asked by the clock.
+func (p *pace) neglected(l providers.Level, now time.Time) bool {
+	most := shallowNeglected
+	if p.isDeep(l) {
+		most = deepNeglected
+	}
+	return !p.suspect.failed && now.Sub(p.asked[l]) >= most
+}
+
 func (p *pace) take(levels []providers.Level, now time.Time) []providers.Level {
 	for _, l := range levels {
 		p.sent = append(p.sent, now)
+		p.asked[l] = now
 		if p.suspect != nil && l == p.levels[len(p.levels)-1] {
 			p.suspect.deepest = now
 		}
@@ -233,7 +251,7 @@ func (p *pace) told(answer providers.Probed, now time.Time) {
 	s.last[answer.Level] = answer.Outcome
 	for _, outcome := range s.last {
 		if outcome.Theirs() {
-			s.good = 0
+			s.good, s.failed = 0, true
 			if s.failing.IsZero() {
 				s.failing = now
 			}

@@ -211,6 +211,7 @@ func TestHealthyProviderIsMetRarely(t *testing.T) {
 				t.Errorf("%s was asked %d times in an hour, want about %d", l, got, want)
 			}
 		}
+		synctest.Wait() // who is asked at this moment has been told of, too
 		if len(b.probes()) != len(u.all()) {
 			t.Errorf("asked %d times, told %d times", len(u.all()), len(b.probes()))
 		}
@@ -456,11 +457,42 @@ func TestSteadyHurry(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		}
 		asked := u.since(from)
-		if got := count(asked, providers.LevelToken); got < 14 {
+		if got := count(asked, providers.LevelToken); got < 11 {
 			t.Errorf("the deepest level was asked %d times in two minutes", got)
+		}
+		if got := count(asked, providers.LevelAuthorize, providers.LevelToken); got < 16 {
+			t.Errorf("deep levels were asked %d times in two minutes", got)
 		}
 		if got := count(asked, providers.LevelReach); got > 6 {
 			t.Errorf("the cheapest level was asked %d times", got)
+		}
+	})
+}
+
+// However steadily it is hurried, a login page that fails while everything else is
+// good is found out in time: no level is forgotten for the deepest.
+func TestSteadyHurryForgetsNoLevel(t *testing.T) {
+	running(t, nil, func(s *Schedule, u *upstream, b *board) {
+		time.Sleep(10 * time.Minute)
+		hurry := func(d time.Duration) {
+			for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(5 * time.Second) {
+				s.Hurry("kakao")
+			}
+		}
+		hurry(time.Minute)
+		from := time.Now()
+		u.says(providers.Down, providers.LevelAuthorize)
+		hurry(40 * time.Second)
+		if got := b.failures(providers.LevelAuthorize, 3); len(got) < 3 {
+			t.Errorf("in 40 s the login page failed %d times: %v", len(got), u.since(from))
+		}
+		u.says(providers.OK, providers.LevelAuthorize)
+		hurry(time.Minute)
+		for _, l := range u.Levels() {
+			from := time.Now()
+			if hurry(75 * time.Second); count(u.since(from), l) == 0 {
+				t.Errorf("%s was not asked in 75 s", l)
+			}
 		}
 	})
 }
