@@ -23,6 +23,7 @@ type Report struct {
 	Detections []Detection `json:"detections"`
 	Returns    []Return    `json:"returns"`
 	FalseTrips int         `json:"false_trips"` // times a node called down what worked
+	LateTrips  int         `json:"late_trips"`  // times it did for what had happened before it worked again
 	Herds      []Herd      `json:"herds"`       // in the order of the menu
 	Hours      []Hour      `json:"hours"`
 }
@@ -143,7 +144,7 @@ func (r *Report) writeTotals(text io.Writer) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", line.what, share(line.n)) // into memory
 	}
 	_ = table.Flush()
-	_, _ = fmt.Fprintf(text, "false trips  %d\n", r.FalseTrips)
+	_, _ = fmt.Fprintf(text, "false trips  %d\nlate trips   %d\n", r.FalseTrips, r.LateTrips)
 }
 
 func (r *Report) writeFindings(text io.Writer) {

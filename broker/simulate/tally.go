@@ -14,8 +14,9 @@ type tally struct {
 	hour   *Hour
 	since  time.Duration
 
-	failing   map[string][]time.Time // by provider, by site: since when it fails and nobody has said so
-	returning map[string][]time.Time // since when it works again and has not all its logins back
+	failing   map[string][]time.Time     // by provider, by site: since when it fails and nobody has said so
+	returning map[string][]time.Time     // since when it works again and has not all its logins back
+	recovered map[string][]time.Duration // when it last began to work again; 0: it always did
 	was       map[string][]condition
 	herds     map[string]*Herd
 	second_   map[string]int // legs begun in this second
@@ -24,12 +25,13 @@ type tally struct {
 func newTally(s *Script) *tally {
 	t := &tally{
 		script: s, report: &Report{Name: s.Name, Start: s.Start, For: s.For},
-		failing: map[string][]time.Time{}, returning: map[string][]time.Time{}, was: map[string][]condition{},
+		failing: map[string][]time.Time{}, returning: map[string][]time.Time{}, recovered: map[string][]time.Duration{}, was: map[string][]condition{},
 		herds: map[string]*Herd{}, second_: map[string]int{},
 	}
 	for _, id := range s.Order {
 		t.failing[id] = make([]time.Time, len(s.Sites))
 		t.returning[id] = make([]time.Time, len(s.Sites))
+		t.recovered[id] = make([]time.Duration, len(s.Sites))
 		t.was[id] = slices.Repeat([]condition{well}, len(s.Sites))
 		t.herds[id] = &Herd{Provider: id, Ceiling: s.Providers[id].Ceiling}
 	}
@@ -98,11 +100,21 @@ func (t *tally) gaveUp(w *world, c crowd, n int) {
 	})
 }
 
-// changed notes that a node's board says something else of a provider.
+// memory is how old what a board judges by may be: who has not come back a
+// minute after a start, of the starts of a minute.
+const memory = 2 * time.Minute
+
+// changed notes that a node's board says something else of a provider. A fall is
+// late, and not false, as long as the last who failed are among those it is about.
 func (t *tally) changed(site int, change health.Transition) {
-	if change.To == health.Down && t.was[change.Provider][site].works() {
-		t.report.FalseTrips++
+	if change.To != health.Down || !t.was[change.Provider][site].works() {
+		return
 	}
+	if at := t.recovered[change.Provider][site]; at > 0 && t.since-at < memory {
+		t.report.LateTrips++
+		return
+	}
+	t.report.FalseTrips++
 }
 
 // second ends a second: what the sites have found out, and how many went where.
@@ -146,6 +158,7 @@ func (t *tally) watch(w *world, id string, site int) {
 		t.returning[id][site] = time.Time{}
 	}
 	if now.works() && !was.works() {
+		t.recovered[id][site] = t.since
 		if began := t.failing[id][site]; !began.IsZero() {
 			t.report.Detections = append(t.report.Detections, Detection{Provider: id, Site: name, At: began.Sub(t.script.Start), Missed: true})
 		}
