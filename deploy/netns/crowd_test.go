@@ -3,7 +3,6 @@
 package netns
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -21,7 +20,7 @@ type crowd struct {
 
 	people []*person
 
-	stop    context.CancelFunc
+	stop    func()
 	running sync.WaitGroup
 
 	mu   sync.Mutex
@@ -29,16 +28,22 @@ type crowd struct {
 	done []login
 }
 
-// newCrowd gives people accounts with three ways, and lets everybody log in once
-// at every website: who they are then, they stay.
+// phone is the browser of one in three people.
+const phone = "Mozilla/5.0 (Linux; Android 16; SM-S948N) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Mobile Safari/537.36"
+
+// newCrowd gives people accounts with three ways.
 func newCrowd(f *fleet) *crowd {
 	f.t.Helper()
 	c := &crowd{fleet: f, by: shop}
 	for i := range perSite * len(sites) {
-		c.people = append(c.people, &person{fleet: f, name: fmt.Sprintf("person%d", i), near: sites[i%len(sites)]})
+		p := &person{fleet: f, name: fmt.Sprintf("person%d", i), near: sites[i%len(sites)]}
+		if i/len(sites) == 0 {
+			p.agent = phone
+		}
+		c.people = append(c.people, p)
 	}
 	c.everybody(func(p *person) {
-		if err := p.settle(f.t.Context()); err != nil {
+		if err := p.settle(f.t.Context(), ownWays...); err != nil {
 			f.t.Errorf("settle %s at %s: %v", p.name, p.near, err)
 		}
 	})
@@ -60,18 +65,21 @@ func (c *crowd) everybody(do func(*person)) {
 
 // start lets everybody log in again and again, until finish.
 func (c *crowd) start() {
-	ctx, stop := context.WithCancel(c.t.Context())
-	c.stop = stop
-	c.t.Cleanup(func() { stop(); c.running.Wait() })
+	ctx, done := c.t.Context(), make(chan struct{})
+	c.stop = sync.OnceFunc(func() { close(done) })
+	c.t.Cleanup(c.finish)
 	for _, p := range c.people {
 		c.running.Go(func() {
-			for ctx.Err() == nil {
+			for {
 				l := p.login(ctx, c.website())
 				if ctx.Err() == nil {
 					c.keep(l)
 				}
 				select {
+				case <-done:
+					return
 				case <-ctx.Done():
+					return
 				case <-time.After(pause*2/3 + rand.N(pause*2/3)):
 				}
 			}
@@ -79,7 +87,7 @@ func (c *crowd) start() {
 	}
 }
 
-// finish ends it.
+// finish waits until everybody has ended the login that they are in.
 func (c *crowd) finish() { c.stop(); c.running.Wait() }
 
 func (c *crowd) keep(l login) {

@@ -113,7 +113,7 @@ func (s *story) await(what string, since time.Time, within time.Duration, where 
 // site.
 func (s *story) logins(n int, began time.Time, by website, at string) []login {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), loginWithin)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 2*loginWithin)
 	defer cancel()
 	for {
 		if found := s.since(began, by, at); len(found) >= n {

@@ -30,7 +30,7 @@ var machines = []struct {
 	name string
 	host int
 }{
-	{"seoul", 11}, {"busan", 12}, {"tokyo", 13}, {"kakao", 21}, {"naver", 22}, {"google", 23}, {"people", 31}, {"store", 41},
+	{"seoul", 11}, {"busan", 12}, {"tokyo", 13}, {"kakao", 21}, {"naver", 22}, {"google", 23}, {"people", 31}, {"store", 41}, {"names", 51},
 }
 
 // The two networks. Namespaces have addresses of their own, so these clash with
@@ -39,6 +39,7 @@ const (
 	wide    = "10.77.0."
 	gossip  = "10.77.1."
 	private = "10.77.0.0/16"
+	homes   = "10.78." // people log in from networks of their own, all on one machine
 )
 
 // commandWithin bounds one command on a busy machine.
@@ -83,8 +84,8 @@ rm -rf "$dir"
 rmdir "${dir%/*}" 2>/dev/null
 exit 0`
 
-// newNetwork makes all machines, which go with dir; hosts is what /etc/hosts says on each of them.
-func newNetwork(t *testing.T, dir, hosts string) *network {
+// newNetwork makes all machines, which go with dir.
+func newNetwork(t *testing.T, dir string) *network {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("network namespaces need root: go test -c -o netns.test ./deploy/netns && sudo ./netns.test; deploy/test.sh faults does it")
@@ -94,7 +95,7 @@ func newNetwork(t *testing.T, dir, hosts string) *network {
 	}
 	n := &network{t: t, run: "bongsu-" + strings.ToLower(rand.Text()[:6])}
 	n.guard(dir)
-	n.build(hosts)
+	n.build()
 	return n
 }
 
@@ -125,7 +126,7 @@ func (n *network) guard(dir string) {
 	})
 }
 
-func (n *network) build(hosts string) {
+func (n *network) build() {
 	n.t.Helper()
 	var namespaces, hub strings.Builder
 	fmt.Fprintf(&namespaces, "netns add %s\n", n.name("hub"))
@@ -144,10 +145,28 @@ func (n *network) build(hosts string) {
 		if slices.Contains(sites, m.name) {
 			inside += fmt.Sprintf("addr add %s/24 dev gossip\nlink set gossip up\n", gossip+number(m.name))
 		}
+		if m.name == "people" {
+			inside += "route add local " + homes + "0.0/16 dev lo\n"
+		} else {
+			inside += "route add " + homes + "0.0/16 via " + address("people") + "\n"
+		}
 		n.must(n.ip(inside, "-n", n.name(m.name), "-batch", "-"))
-		dir := "/etc/netns/" + n.name(m.name)
-		n.must(os.MkdirAll(dir, 0o755))
-		n.must(os.WriteFile(filepath.Join(dir, "hosts"), []byte(hosts), 0o644))
+		n.furnish(m.name)
+	}
+}
+
+// furnish gives a machine the files by which programs there find names: all of
+// them at the machine that is called so.
+func (n *network) furnish(machine string) {
+	n.t.Helper()
+	dir := "/etc/netns/" + n.name(machine)
+	n.must(os.MkdirAll(dir, 0o755))
+	for file, text := range map[string]string{
+		"hosts":         "127.0.0.1 localhost\n",
+		"nsswitch.conf": "hosts: files dns\n",
+		"resolv.conf":   "nameserver " + address("names") + "\noptions timeout:1 attempts:2\n",
+	} {
+		n.must(os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644))
 	}
 }
 
@@ -167,8 +186,14 @@ func (n *network) cable(machine, bridge string, connected bool) {
 // route opens or closes the way from one machine to another, for nobody else.
 func (n *network) route(from, to string, open bool) {
 	n.t.Helper()
+	n.hole(from, address(to)+"/32", open)
+}
+
+// hole has packets from a machine to a range of addresses lost, or no more.
+func (n *network) hole(from, to string, open bool) {
+	n.t.Helper()
 	verb := map[bool]string{true: "del", false: "add"}[open]
-	n.must(n.ip("", "-n", n.name(from), "route", verb, "blackhole", address(to)+"/32"))
+	n.must(n.ip("", "-n", n.name(from), "route", verb, "blackhole", to))
 }
 
 func (n *network) name(machine string) string { return n.run + "-" + machine }
@@ -232,10 +257,16 @@ func (n *network) listen(machine, port string) net.Listener {
 const connectWithin = 2 * time.Second
 
 // dial connects from a machine to an address.
-func (n *network) dial(ctx context.Context, from, to string) (conn net.Conn, err error) {
-	dialer := net.Dialer{Timeout: connectWithin}
+func (n *network) dial(ctx context.Context, from, to string) (net.Conn, error) {
+	return n.dialAs(ctx, from, nil, "tcp4", to)
+}
+
+// dialAs connects from a machine to an address, as one of the addresses that the
+// machine has; nil is any.
+func (n *network) dialAs(ctx context.Context, from string, as net.Addr, protocol, to string) (conn net.Conn, err error) {
+	dialer := net.Dialer{Timeout: connectWithin, LocalAddr: as}
 	err = n.in(from, func() (err error) {
-		conn, err = dialer.DialContext(ctx, "tcp4", to)
+		conn, err = dialer.DialContext(ctx, protocol, to)
 		return err
 	})
 	return conn, err

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,9 +49,10 @@ const (
 type person struct {
 	*fleet
 
-	name string
-	near string
-	sub  string // who they are to both websites, from a good day
+	name  string
+	near  string
+	agent string // of their browser; empty is a desktop's
+	sub   string // who they are to both websites, from a good day
 
 	returns func() // called before they go back from a provider; nil is nothing
 }
@@ -57,6 +60,7 @@ type person struct {
 // login is how one login went.
 type login struct {
 	who, at string // at: the site nearest to them
+	phone   bool
 	by      website
 	began   time.Time
 	took    time.Duration
@@ -75,26 +79,40 @@ func (l login) extra() int { return max(0, len(l.choices)-1) }
 type road struct {
 	*person
 
-	transports map[string]*http.Transport // by machine
+	to      map[string]*http.Transport // by site
+	outside *http.Transport            // everything else, by name
 }
 
+// road leads from another network every time.
 func (p *person) road() *road {
-	r := &road{person: p, transports: map[string]*http.Transport{}}
-	for _, m := range machines {
-		r.transports[m.name] = &http.Transport{
+	home := &net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("%s%d.%d", homes, rand.N(256), 1+rand.N(254)))}
+	by := func(find func(ctx context.Context, name string) (netip.Addr, error)) *http.Transport {
+		return &http.Transport{
 			DisableKeepAlives: true, ResponseHeaderTimeout: answerWithin, TLSHandshakeTimeout: connectWithin,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.authority},
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return p.dial(ctx, "people", net.JoinHostPort(address(m.name), "443"))
+			DialContext: func(ctx context.Context, _, name string) (net.Conn, error) {
+				host, port, err := net.SplitHostPort(name)
+				if err != nil {
+					return nil, err
+				}
+				at, err := find(ctx, host)
+				if err != nil {
+					return nil, err
+				}
+				return p.dialAs(ctx, "people", home, "tcp4", net.JoinHostPort(at.String(), port))
 			},
 		}
+	}
+	r := &road{person: p, to: map[string]*http.Transport{}, outside: by(p.lookup)}
+	for _, name := range sites {
+		r.to[name] = by(func(context.Context, string) (netip.Addr, error) { return netip.MustParseAddr(address(name)), nil })
 	}
 	return r
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
-	switch host := request.URL.Hostname(); host {
+	switch request.URL.Hostname() {
 	case shopHost:
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: request, ProtoMajor: 1, ProtoMinor: 1}, nil
 	case issuerHost:
@@ -103,11 +121,7 @@ func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		return r.balanced(request)
 	default:
-		machine, ok := names()[host]
-		if !ok {
-			return nil, fmt.Errorf("there is no %s", host)
-		}
-		return r.transports[machine].RoundTrip(request)
+		return r.outside.RoundTrip(request)
 	}
 }
 
@@ -126,7 +140,7 @@ func (r *road) balanced(request *http.Request) (answer *http.Response, err error
 				return nil, err
 			}
 		}
-		if answer, err = r.transports[name].RoundTrip(again); err == nil || request.Context().Err() != nil {
+		if answer, err = r.to[name].RoundTrip(again); err == nil || request.Context().Err() != nil {
 			return answer, err
 		}
 	}
@@ -134,14 +148,14 @@ func (r *road) balanced(request *http.Request) (answer *http.Response, err error
 }
 
 func (p *person) browser() *browser.Browser {
-	return browser.New(browser.Options{Transport: p.road(), Timeout: loginWithin, Language: "en"})
+	return browser.New(browser.Options{Transport: p.road(), Timeout: loginWithin, Language: "en", UserAgent: p.agent})
 }
 
 // login walks one login in a fresh browser, which remembers no way.
 func (p *person) login(ctx context.Context, by website) login {
 	ctx, cancel := context.WithTimeout(ctx, loginWithin)
 	defer cancel()
-	l := login{who: p.name, at: p.near, by: by, began: time.Now()}
+	l := login{who: p.name, at: p.near, phone: p.agent == phone, by: by, began: time.Now()}
 	l.err = p.walk(ctx, p.browser(), &l)
 	l.took = time.Since(l.began)
 	return l
@@ -257,12 +271,13 @@ func (p *person) redeem(ctx context.Context, asked brokertest.Request, got url.V
 	return sub, nil
 }
 
-// settle opens the person's account with their first way and links the others,
-// on the pages that are there for it.
-func (p *person) settle(ctx context.Context) error {
+// settle opens the person's account with the first of some ways and links the
+// others, on the pages that are there for it. What they are to the website then,
+// they stay.
+func (p *person) settle(ctx context.Context, ways ...string) error {
 	b := p.browser()
-	steps := []string{"way-kakao", "", "new-account"}
-	for _, way := range ownWays[1:] {
+	steps := []string{"way-" + ways[0], "", "new-account"}
+	for _, way := range ways[1:] {
 		steps = append(steps, "/account", "link-"+way, "way-"+way, "", "link")
 	}
 	asked := shop.Request()
@@ -283,8 +298,14 @@ func (p *person) settle(ctx context.Context) error {
 			page = next
 		}
 	}
-	if err == nil && !page.Has("unlink-google") {
+	if err == nil && !page.Has("unlink-"+ways[len(ways)-1]) {
 		err = fmt.Errorf("linking ends at %s: %s", page.URL.Path, page.Text())
 	}
+	if err != nil {
+		return err
+	}
+	l := login{by: shop} // the session leads straight to the website
+	err = p.walk(ctx, b, &l)
+	p.sub = l.sub
 	return err
 }

@@ -12,9 +12,9 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -58,16 +58,6 @@ func names() map[string]string {
 	return all
 }
 
-// hosts is /etc/hosts on every machine.
-func hosts() string {
-	var text strings.Builder
-	text.WriteString("127.0.0.1 localhost\n")
-	for name, machine := range names() {
-		fmt.Fprintf(&text, "%s %s\n", address(machine), name)
-	}
-	return text.String()
-}
-
 // world is everything that is not a site.
 type world struct {
 	*network
@@ -80,13 +70,17 @@ type world struct {
 	direct    string // the database as the test reaches it
 	database  string // and as the sites do
 	providers *fakeidp.Server
+	fronts    map[string]*front // by machine
+	zone      *zone
+	issuers   issuers
 }
 
 // newWorld makes the network and starts what the sites need.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{network: newNetwork(t, dir, hosts()), dir: dir}
+	w := &world{network: newNetwork(t, dir), dir: dir, fronts: map[string]*front{}}
+	w.zone = w.resolve(names())
 	certificate := w.certify()
 	w.direct = pgtest.Database(t, "netns", func(context.Context, string) error { return nil })
 	w.relay(w.direct)
@@ -97,21 +91,22 @@ func newWorld(t *testing.T) *world {
 	w.must(err)
 	t.Cleanup(w.providers.Close)
 	for _, spec := range upstreams {
-		w.serve(spec.Name, certificate, w.providers)
+		w.serve(spec.Name, &certificate, w.providers)
 	}
-	w.serve("store", certificate, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "alive") }))
+	w.serve("store", &certificate, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "alive") }))
 	return w
 }
 
 // serve serves HTTPS on a machine until the test ends.
-func (w *world) serve(machine string, certificate tls.Certificate, h http.Handler) {
+func (w *world) serve(machine string, certificate *tls.Certificate, h http.Handler) {
 	w.t.Helper()
+	l := &front{Listener: w.listen(machine, "443"), own: certificate}
+	w.fronts[machine] = l
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}},
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.certificate},
 		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // handshakes break where cables do
 	}
-	l := w.listen(machine, "443")
 	done := make(chan error, 1)
 	go func() { done <- server.ServeTLS(l, "", "") }()
 	w.t.Cleanup(func() {
@@ -124,34 +119,54 @@ func (w *world) serve(machine string, certificate tls.Certificate, h http.Handle
 	})
 }
 
-// certify makes an authority, and a certificate for every name.
-func (w *world) certify() tls.Certificate {
+// issuers are the authority that everybody trusts, and one that nobody does.
+type issuers struct{ ours, foreign *issuer }
+
+type issuer struct {
+	key  *ecdsa.PrivateKey
+	root *x509.Certificate
+	raw  []byte
+}
+
+func (w *world) issuer(name string) *issuer {
 	w.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	w.must(err)
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Authority of the test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
+	raw, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	w.must(err)
+	return &issuer{key, root, raw}
+}
+
+// sign makes a certificate for some names, good until a moment.
+func (w *world) sign(i *issuer, until time.Time, names ...string) []byte {
+	w.t.Helper()
+	slices.Sort(names)
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: issuerHost}, DNSNames: []string{issuerHost},
-		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: i.root.NotBefore, NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	for name := range names() {
-		leaf.DNSNames = append(leaf.DNSNames, name)
-	}
-	slices.Sort(leaf.DNSNames)
-	rawRoot, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	raw, err := x509.CreateCertificate(rand.Reader, leaf, i.root, i.key.Public(), i.key)
 	w.must(err)
-	rawLeaf, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), key)
-	w.must(err)
-	rawKey, err := x509.MarshalPKCS8PrivateKey(key)
+	return raw
+}
+
+// certify makes the authorities, and a certificate for every name.
+func (w *world) certify() tls.Certificate {
+	w.t.Helper()
+	w.issuers = issuers{w.issuer("Authority of the test"), w.issuer("Authority of nobody")}
+	all := append(slices.Collect(maps.Keys(names())), issuerHost)
+	leaf := w.sign(w.issuers.ours, w.issuers.ours.root.NotAfter, all...)
+	rawKey, err := x509.MarshalPKCS8PrivateKey(w.issuers.ours.key)
 	w.must(err)
 
-	rootPEM := w.pem("CERTIFICATE", rawRoot)
-	w.rootFile, w.certFile, w.keyFile = w.file("root.pem", rootPEM), w.file("all.pem", w.pem("CERTIFICATE", rawLeaf)), w.file("all.key", w.pem("PRIVATE KEY", rawKey))
+	rootPEM := w.pem("CERTIFICATE", w.issuers.ours.raw)
+	w.rootFile, w.certFile, w.keyFile = w.file("root.pem", rootPEM), w.file("all.pem", w.pem("CERTIFICATE", leaf)), w.file("all.key", w.pem("PRIVATE KEY", rawKey))
 	w.authority = x509.NewCertPool()
 	w.authority.AppendCertsFromPEM(rootPEM)
 	made, err := tls.LoadX509KeyPair(w.certFile, w.keyFile)

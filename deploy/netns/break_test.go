@@ -1,0 +1,40 @@
+//go:build linux && nightly
+
+package netns
+
+import (
+	"crypto/tls"
+	"maps"
+	"sync"
+)
+
+// show makes new connections see another certificate; nil is the own one.
+func (f *front) show(c *tls.Certificate) { f.other.Store(c) }
+
+// hush makes connections open and stay silent until the function is called that
+// it returns.
+func (f *front) hush() (speak func()) {
+	again := make(chan struct{})
+	f.quiet.Store(&again)
+	return sync.OnceFunc(func() { f.quiet.Store(nil); close(again) })
+}
+
+// fail makes names fail in a way, or heals them.
+func (z *zone) fail(how illness, names ...string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, name := range names {
+		z.ill[name] = how
+	}
+}
+
+// namesOf are the names that a machine serves.
+func namesOf(machine string) []string {
+	all := names()
+	maps.DeleteFunc(all, func(_, at string) bool { return at != machine })
+	var own []string
+	for name := range all {
+		own = append(own, name)
+	}
+	return own
+}
