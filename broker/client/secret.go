@@ -73,12 +73,18 @@ func Mistyped(secret string) bool {
 // all of them and takes the same time whichever it is. A client without secrets
 // has none that is right.
 func (c *Client) CheckSecret(secret string) bool {
-	hash := HashSecret(secret)
+	_, ok := c.MatchSecret(secret)
+	return ok
+}
+
+// MatchSecret is [Client.CheckSecret], and tells by its hash which secret it was.
+func (c *Client) MatchSecret(secret string) (hash [32]byte, ok bool) {
+	hash = HashSecret(secret)
 	right := 0
 	for i := range c.SecretHashes {
 		right |= subtle.ConstantTimeCompare(hash[:], c.SecretHashes[i][:])
 	}
-	return right == 1
+	return hash, right == 1
 }
 
 func encodeSecret(b []byte) string { return strings.ToLower(secretEncoding.EncodeToString(b)) }

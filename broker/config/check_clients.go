@@ -38,6 +38,15 @@ func (c *checker) clients() {
 
 // client checks one website and adds it to the configuration.
 func (c *checker) client(path string, w *fileClient) {
+	built := c.registered(path, w)
+	c.clientSecrets(path, w, built)
+	c.config.Clients = append(c.config.Clients, built)
+	c.validate(path, built.Validate(), keysOf)
+}
+
+// registered builds what an entry says, all but its secrets, and checks it
+// against the rest of the configuration.
+func (c *checker) registered(path string, w *fileClient) *client.Client {
 	built := &client.Client{
 		ID: w.ID, Name: w.Name, Names: w.Names,
 		Public: w.Public, Native: w.Native, FirstParty: w.FirstParty, PKCEOptional: w.PKCE == "optional",
@@ -60,9 +69,7 @@ func (c *checker) client(path string, w *fileClient) {
 		c.outboundURL(path+".logo_uri", w.LogoURI) // pages show it from our own origin, so it is we who ask for it
 	}
 	c.called(path, w, built)
-	c.clientSecrets(path, w, built)
-	c.config.Clients = append(c.config.Clients, built)
-	c.validate(path, built.Validate(), keysOf)
+	return built
 }
 
 // called checks the addresses of the website that this program calls, and reads
@@ -175,6 +182,10 @@ func (c *checker) validate(path string, err error, names map[string]string) {
 		p, ok := errors.AsType[*client.Problem](problem)
 		if !ok {
 			c.add(path, "%s: %v", path, problem)
+			continue
+		}
+		if p.Field == "secrets" && path == clientPath {
+			c.add(path, "client.secrets: %s", p.Reason)
 			continue
 		}
 		field, renamed := names[p.Field]
