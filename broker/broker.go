@@ -29,6 +29,7 @@ import (
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/outage"
+	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/store"
@@ -90,6 +91,7 @@ type Broker struct {
 	sealing   *seal.Ring
 	signing   *keys.Ring
 	clients   *client.Directory
+	roster    *roster.Roster
 	providers []providers.Provider
 	accounts  *account.Directory
 	sessions  *session.Keeper

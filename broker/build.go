@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
@@ -15,6 +16,7 @@ import (
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
+	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/store"
@@ -93,9 +95,24 @@ func (b *Broker) openNegative(ctx context.Context) error {
 	return nil
 }
 
-func (b *Broker) readClients(context.Context) error {
-	b.clients = client.NewDirectory(b.options.Clients...)
-	return b.clients.SetFile(b.config.Clients)
+// readClients reads the registrations of file and store. Without the store it
+// could not tell who is registered nowhere.
+func (b *Broker) readClients(ctx context.Context) error {
+	noted := client.NoteSecrets(func(id string, hash [32]byte) { b.roster.Used(id, hash) })
+	b.clients = client.NewDirectory(append(slices.Clone(b.options.Clients), noted)...)
+	if err := b.clients.SetFile(b.config.Clients); err != nil {
+		return err
+	}
+	var err error
+	b.roster, err = roster.New(roster.Options{
+		Store: b.store, Directory: b.clients, Read: b.config.Client,
+		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.clients.CompleteBy(b.roster.Complete)
+	return b.roster.Refresh(ctx)
 }
 
 func (b *Broker) buildProviders(context.Context) error {

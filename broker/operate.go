@@ -32,12 +32,8 @@ func (b *Broker) buildOperations(context.Context) error {
 	for i, p := range b.config.Providers {
 		ways[i], ids[i] = coverage.Provider{ID: p.ID, Domains: domains(p.ID, p.Domains), OnlyFor: p.OnlyFor}, p.ID
 	}
-	websites := make([]coverage.Client, len(b.config.Clients))
-	for i, c := range b.config.Clients {
-		websites[i] = coverage.Client{ID: c.ID, Providers: c.Providers}
-	}
 	b.coverage, err = coverage.New(coverage.Options{
-		Store: b.store, Providers: ways, Clients: websites, Out: b.paused, Lead: b.leads,
+		Store: b.store, Providers: ways, Clients: b.covered, Out: b.paused, Lead: b.leads,
 		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	if err != nil {
@@ -54,6 +50,16 @@ func (b *Broker) buildOperations(context.Context) error {
 		Now:       b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	return err
+}
+
+// covered are the clients that coverage is counted of.
+func (b *Broker) covered() []coverage.Client {
+	known := b.clients.All()
+	websites := make([]coverage.Client, len(known))
+	for i, c := range known {
+		websites[i] = coverage.Client{ID: c.ID, Providers: c.Providers}
+	}
+	return websites
 }
 
 // domains is what a provider shares its fate with: itself, if nobody says.

@@ -166,7 +166,7 @@ func (h *house) serve(clock func() time.Time) {
 	board, err := health.New(health.Options{Site: "seoul", Node: "a", Providers: boarded, Now: clock})
 	h.must(err)
 	h.ledger, err = coverage.New(coverage.Options{
-		Store: h.store, Providers: ways, Clients: []coverage.Client{{ID: "shop"}, {ID: "narrow", Providers: []string{"kakao"}}}, Now: clock,
+		Store: h.store, Providers: ways, Clients: shops, Now: clock,
 		Out: func(p string) bool { return h.facts.Has(store.ProviderRetired, p) },
 	})
 	h.must(err)
@@ -189,6 +189,10 @@ func (h *house) serve(clock func() time.Time) {
 	h.server = httptest.NewServer(mux)
 	h.t.Cleanup(h.server.Close)
 	h.client = h.as(h.credential)
+}
+
+func shops() []coverage.Client {
+	return []coverage.Client{{ID: "shop"}, {ID: "narrow", Providers: []string{"kakao"}}}
 }
 
 func (h *house) operators() []Operator {

@@ -81,8 +81,9 @@ type Client struct {
 
 	Origins []string // for CORS: scheme, host and port of the http(s) redirect URIs; the Registry fills it in
 
-	keys  *keys.ClientKeys      // JWKS, parsed; the Registry fills it in
-	wider func(uri string) bool // development only, see InsecureRedirects
+	keys  *keys.ClientKeys               // JWKS, parsed; the Registry fills it in
+	wider func(uri string) bool          // development only, see InsecureRedirects
+	used  func(id string, hash [32]byte) // told of a right secret, see NoteSecrets; may be nil
 }
 
 // AllowsGrant reports whether the client is registered for that grant type.
@@ -158,6 +159,6 @@ func (c *Client) complete(o options) *Client {
 		full.keys, _ = keys.ParseClientKeys([]byte(full.JWKS)) // Validate has seen that it can be
 	}
 	full.Origins = originsOf(c.RedirectURIs)
-	full.wider = o.wider
+	full.wider, full.used = o.wider, o.used
 	return &full
 }

@@ -26,6 +26,7 @@ const (
 type Directory struct {
 	opts    []Option
 	current atomic.Pointer[snapshot]
+	sure    atomic.Pointer[func() error]
 
 	mu     sync.Mutex // one change at a time
 	file   []*Client
@@ -113,6 +114,18 @@ func (d *Directory) All() []*Client { return d.current.Load().all.All() }
 func (d *Directory) OriginAllowed(origin string) bool {
 	return d.current.Load().all.OriginAllowed(origin)
 }
+
+// Complete returns nil if a client that is not here is registered nowhere, and
+// otherwise why nobody knows: "could not check" is no "unknown client" (P5).
+func (d *Directory) Complete() error {
+	if sure := d.sure.Load(); sure != nil {
+		return (*sure)()
+	}
+	return nil
+}
+
+// CompleteBy makes sure what [Directory.Complete] asks.
+func (d *Directory) CompleteBy(sure func() error) { d.sure.Store(&sure) }
 
 // Owner returns where the client with that id is registered; ok is false if
 // nowhere.

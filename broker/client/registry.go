@@ -13,12 +13,19 @@ import (
 // thousand clients meet once in two thousand configurations.
 const tagLength = 6
 
-// Option loosens what is asked of clients.
+// Option changes how clients are taken.
 type Option func(*options)
 
 type options struct {
 	loopback bool
 	wider    func(uri string) bool
+	used     func(id string, hash [32]byte)
+}
+
+// NoteSecrets tells note whenever a client's secret was right: by the client's id
+// and the secret's hash. It must be quick.
+func NoteSecrets(note func(id string, hash [32]byte)) Option {
+	return func(o *options) { o.used = note }
 }
 
 // InsecureLoopback accepts http on loopback for clients that are not native
@@ -117,6 +124,9 @@ func (r *Registry) All() []*Client { return slices.Clone(r.clients) }
 func (r *Registry) OriginAllowed(origin string) bool {
 	return r.origins[origin] || r.wider != nil && isOrigin(origin) && r.wider(origin+"/")
 }
+
+// Complete returns nil: a client that is not here is none.
+func (r *Registry) Complete() error { return nil }
 
 // TagOf returns the tag of a client id: it depends on nothing but the id, so
 // that it outlives every edit of the configuration.

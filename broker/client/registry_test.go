@@ -177,6 +177,25 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+func TestARightSecretIsNoted(t *testing.T) {
+	type use struct {
+		id   string
+		hash [32]byte
+	}
+	var noted []use
+	d := NewDirectory(NoteSecrets(func(id string, hash [32]byte) { noted = append(noted, use{id, hash}) }))
+	if err := d.SetFile([]*Client{website()}); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := d.Client("rp-1")
+	if c.CheckSecret("wrong") || len(noted) != 0 {
+		t.Errorf("of a wrong secret is noted %v", noted)
+	}
+	if !c.CheckSecret("a long random secret") || len(noted) != 1 || noted[0] != (use{"rp-1", HashSecret("a long random secret")}) {
+		t.Errorf("of a right secret is noted %v", noted)
+	}
+}
+
 func TestHashes(t *testing.T) {
 	hash := HashSecret("s")
 	for _, text := range []string{FormatHash(hash), fmt.Sprintf("%x", hash), fmt.Sprintf(" sha256:%X\n", hash)} {

@@ -73,18 +73,15 @@ func Mistyped(secret string) bool {
 // all of them and takes the same time whichever it is. A client without secrets
 // has none that is right.
 func (c *Client) CheckSecret(secret string) bool {
-	_, ok := c.MatchSecret(secret)
-	return ok
-}
-
-// MatchSecret is [Client.CheckSecret], and tells by its hash which secret it was.
-func (c *Client) MatchSecret(secret string) (hash [32]byte, ok bool) {
-	hash = HashSecret(secret)
+	hash := HashSecret(secret)
 	right := 0
 	for i := range c.SecretHashes {
 		right |= subtle.ConstantTimeCompare(hash[:], c.SecretHashes[i][:])
 	}
-	return hash, right == 1
+	if right == 1 && c.used != nil {
+		c.used(c.ID, hash)
+	}
+	return right == 1
 }
 
 func encodeSecret(b []byte) string { return strings.ToLower(secretEncoding.EncodeToString(b)) }

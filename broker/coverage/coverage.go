@@ -45,8 +45,8 @@ type Client struct {
 // Options is what a Ledger is made of. Store, Providers and Clients are required.
 type Options struct {
 	Store     Store
-	Providers []Provider // in the operator's order
-	Clients   []Client
+	Providers []Provider      // in the operator's order
+	Clients   func() []Client // as they are now
 	// Out reports whether an operator switched a provider off or retired it; nil:
 	// none.
 	Out func(provider string) bool
@@ -89,6 +89,8 @@ type Ledger struct {
 	o      Options
 	ratios *prometheus.GaugeVec
 	lost   prometheus.Counter
+
+	published []string // clients whose ratio was published; publish alone uses it
 
 	mu      sync.Mutex
 	day     int64
@@ -157,8 +159,9 @@ func (l *Ledger) Measure(ctx context.Context, client, without string) (Coverage,
 
 // Clients returns the ids of all clients, in the order of configuration.
 func (l *Ledger) Clients() []string {
-	ids := make([]string, len(l.o.Clients))
-	for i, c := range l.o.Clients {
+	clients := l.o.Clients()
+	ids := make([]string, len(clients))
+	for i, c := range clients {
 		ids[i] = c.ID
 	}
 	return ids
@@ -179,7 +182,7 @@ func (l *Ledger) permitted(client string) (providers []string, ok bool) {
 	if client == "" {
 		return nil, true
 	}
-	for _, c := range l.o.Clients {
+	for _, c := range l.o.Clients() {
 		if c.ID == client {
 			return c.Providers, true
 		}

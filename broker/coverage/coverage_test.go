@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = opened.Close() })
 	w := &world{t: t, now: noon, store: opened, out: map[string]bool{}}
 	w.ledger, err = New(Options{
-		Store: opened, Providers: ways(), Clients: shops(), Out: func(p string) bool { return w.out[p] },
+		Store: opened, Providers: ways(), Clients: shops, Out: func(p string) bool { return w.out[p] },
 		Now: func() time.Time { return w.now },
 	})
 	if err != nil {
@@ -144,7 +144,7 @@ func TestUnknownNames(t *testing.T) {
 	if _, ok := (Coverage{}).Ratio(); ok {
 		t.Error("nobody has a ratio")
 	}
-	for _, o := range []Options{{}, {Store: w.store, Providers: []Provider{{ID: "kakao"}}, Clients: shops()}} {
+	for _, o := range []Options{{}, {Store: w.store, Providers: []Provider{{ID: "kakao"}}, Clients: shops}} {
 		if _, err := New(o); err == nil {
 			t.Errorf("made of %+v", o)
 		}
@@ -198,7 +198,7 @@ func (b *book) told() []int {
 func TestNotesReachTheStoreInBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, registry := &book{noted: map[key]int64{}, closed: store.ErrUnavailable}, prometheus.NewRegistry()
-		l, err := New(Options{Store: b, Providers: ways(), Clients: shops(), Registerer: registry})
+		l, err := New(Options{Store: b, Providers: ways(), Clients: shops, Registerer: registry})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,7 +245,7 @@ func TestNotesReachTheStoreInBatches(t *testing.T) {
 func TestOneNodeOfASiteCounts(t *testing.T) {
 	registry, leads := prometheus.NewRegistry(), true
 	l, err := New(Options{
-		Store: &book{noted: map[key]int64{}}, Providers: ways(), Clients: shops(), Registerer: registry,
+		Store: &book{noted: map[key]int64{}}, Providers: ways(), Clients: shops, Registerer: registry,
 		Lead: func() bool { return leads },
 	})
 	if err != nil {
@@ -282,7 +282,7 @@ func ratios(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 }
 
 func TestWhatWaitsIsBounded(t *testing.T) {
-	l, err := New(Options{Store: &book{closed: store.ErrUnavailable}, Providers: ways(), Clients: shops(), Now: func() time.Time { return noon }})
+	l, err := New(Options{Store: &book{closed: store.ErrUnavailable}, Providers: ways(), Clients: shops, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 // A record that the store refuses does not hold up the others.
 func TestAWrongRecordIsDropped(t *testing.T) {
 	b := &book{closed: store.ErrInvalid}
-	l, err := New(Options{Store: b, Providers: ways(), Clients: shops(), Now: func() time.Time { return noon }})
+	l, err := New(Options{Store: b, Providers: ways(), Clients: shops, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}

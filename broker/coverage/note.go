@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bongsu/bongsu/broker/store"
 )
@@ -105,7 +108,14 @@ func (l *Ledger) publish(ctx context.Context) {
 		l.ratios.Reset()
 		return
 	}
-	for _, client := range l.Clients() {
+	clients := l.Clients()
+	for _, gone := range l.published {
+		if !slices.Contains(clients, gone) {
+			l.ratios.DeletePartialMatch(prometheus.Labels{"client": gone})
+		}
+	}
+	l.published = clients
+	for _, client := range clients {
 		for _, p := range l.o.Providers {
 			limited, cancel := context.WithTimeout(ctx, answerWithin)
 			got, err := l.Measure(limited, client, p.ID)

@@ -65,6 +65,9 @@ func (h *Handler) trusted(values url.Values) (*client.Client, error) {
 	}
 	known, ok := h.Clients.Client(clientID)
 	if !ok {
+		if err := h.Clients.Complete(); err != nil {
+			return nil, err
+		}
 		return nil, &Problem{
 			Kind: web.ProblemClient, Status: http.StatusBadRequest,
 			Detail: fmt.Sprintf("client_id %q is not registered here.", clientID),

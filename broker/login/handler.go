@@ -40,6 +40,8 @@ type Verifier interface {
 type Clients interface {
 	Client(id string) (*client.Client, bool)
 	ByTag(tag string) (*client.Client, bool)
+	// Complete returns nil if a client that is not found is registered nowhere.
+	Complete() error
 }
 
 // Pages writes pages for people.

@@ -40,6 +40,8 @@ type Negatives interface {
 // Clients finds registered clients.
 type Clients interface {
 	Client(id string) (*client.Client, bool)
+	// Complete returns nil if a client that is not found is registered nowhere.
+	Complete() error
 }
 
 // Limits says how often who may ask. What it returns is how long to wait; 0: not
@@ -159,6 +161,11 @@ func (e *Endpoint) authenticate(ctx context.Context, auth oauth.ClientAuth) (*cl
 // prove finds the client and checks its secret. A public client is only named.
 func (e *Endpoint) prove(ctx context.Context, auth oauth.ClientAuth) (*client.Client, error) {
 	known, ok := e.Clients.Client(auth.ID)
+	if !ok {
+		if err := e.Clients.Complete(); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case !ok:
 		e.Audit.Record(ctx, audit.Event{Name: audit.ClientRefused, Reason: "unknown_client"})
