@@ -20,6 +20,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/consent"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/drill"
@@ -94,6 +95,7 @@ type Broker struct {
 	roster    *roster.Roster
 	providers []providers.Provider
 	accounts  *account.Directory
+	consents  *consent.Register
 	sessions  *session.Keeper
 	pages     *web.Pages
 	status    *status.Status

@@ -14,6 +14,7 @@ import (
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/consent"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/roster"
@@ -188,10 +189,14 @@ func (b *Broker) buildWalk(context.Context) error {
 			private[p.ID] = p.OnlyFor
 		}
 	}
+	b.consents, err = consent.New(consent.Options{Records: b.store, Negatives: b.negative, Now: b.options.Now})
+	if err != nil {
+		return err
+	}
 	b.login, err = login.New(login.Options{
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(), OnlyFor: private,
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
-		Accounts: b.accounts, Sessions: b.sessions, Seal: b.sealing, Keys: b.signing,
+		Accounts: b.accounts, Sessions: b.sessions, Consents: b.consents, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: ceilings,
 		Standing: b.standing, Drills: b.drills, Admit: b.mayStartAt,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },

@@ -42,6 +42,7 @@ func (b *Broker) routes() []route {
 		{"POST /login/{id}/new-account", form, b.login.NewAccount},
 		{"POST /login/{id}/link", form, b.login.Link},
 		{"POST /login/{id}/unlink", form, b.login.Unlink},
+		{"POST /login/{id}/agree", form, b.login.Agree},
 		{"POST /login/{id}/cancel", form, b.login.Cancel},
 
 		{"GET /logout", page, b.logout.Start},

@@ -21,6 +21,8 @@ const (
 	AccountLinked   Name = "account.linked"       // all other sessions of the account ended
 	AccountUnlinked Name = "account.unlinked"     // the same
 	LinkRefused     Name = "account.link_refused" // of each account concerned
+	ConsentGiven    Name = "consent.given"        // Reason not_kept: for one login alone
+	ConsentTaken    Name = "consent.withdrawn"    // the website's grants ended with it
 	CodeReplayed    Name = "code.replayed"
 	CodeMisused     Name = "code.misused" // a code at the wrong client, redirect URI or verifier
 	ClientRefused   Name = "client.refused"

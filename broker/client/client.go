@@ -71,7 +71,10 @@ type Client struct {
 	IDTokenAlg keys.Algorithm // default RS256
 	MinACR     string         // weakest acr the client takes; empty: any
 	Providers  []string       // ids of the ways it allows, in order; nil: all
-	Language   string         // pages speak it when the request and the browser say nothing; may be empty
+	// OptionalScopes are asked for, but people may leave them out: email, phone.
+	// The others are required, or the person does not log in there.
+	OptionalScopes []string
+	Language       string // pages speak it when the request and the browser say nothing; may be empty
 
 	URI              string // home page
 	InitiateLoginURI string // where a login can be begun anew (OpenID Connect Core 4)
@@ -113,6 +116,9 @@ func (c *Client) Keys() *keys.ClientKeys { return c.keys }
 func (c *Client) AllowsWay(id string) bool {
 	return c.Providers == nil || slices.Contains(c.Providers, id)
 }
+
+// Optional reports whether people may leave that scope out.
+func (c *Client) Optional(scope string) bool { return slices.Contains(c.OptionalScopes, scope) }
 
 // RequiresPKCE reports whether every authorization request must carry a challenge.
 func (c *Client) RequiresPKCE() bool { return c.Public || !c.PKCEOptional }

@@ -21,6 +21,7 @@ const (
 	maxSecrets  = 2
 	maxWays     = 32
 	maxInstance = 32 // bytes of a provider instance id
+	maxScopes   = 16 // that people may leave out
 )
 
 // Problem is one thing that is wrong with a registration.
@@ -197,6 +198,14 @@ func (c *Client) checkPolicy(p *problems) {
 	}
 	if c.MinACR != "" && !choice.KnownACR(c.MinACR) {
 		p.add("min_acr", "must be one of %s", strings.Join(choice.ACRs(), ", "))
+	}
+	if len(c.OptionalScopes) > maxScopes {
+		p.add("optional_scopes", "at most %d may be listed", maxScopes)
+	}
+	for i, scope := range c.OptionalScopes {
+		if !isScope(scope) || scope == "openid" || len(scope) > maxID {
+			p.add(fmt.Sprintf("optional_scopes[%d]", i), "%q is no scope that people could leave out", scope)
+		}
 	}
 	if c.Language != "" && !isLanguage(c.Language) {
 		p.add("language", "must be a language tag such as %q", "ko")

@@ -53,7 +53,7 @@ func (c *checker) registered(path string, w *fileClient) *client.Client {
 		AuthMethod: w.AuthMethod, RedirectURIs: w.RedirectURIs, PostLogoutRedirectURIs: w.PostLogoutRedirectURIs,
 		GrantTypes: w.GrantTypes, Subject: w.Subject, Sector: w.SectorIdentifier,
 		IDTokenAlg: keys.Algorithm(w.IDTokenAlg), MinACR: w.MinACR, Providers: w.Providers, Language: w.Language,
-		URI: w.ClientURI, InitiateLoginURI: w.InitiateLoginURI, LogoURI: w.LogoURI, PolicyURI: w.PolicyURI, TermsURI: w.TermsURI,
+		OptionalScopes: w.OptionalScopes, URI: w.ClientURI, InitiateLoginURI: w.InitiateLoginURI, LogoURI: w.LogoURI, PolicyURI: w.PolicyURI, TermsURI: w.TermsURI,
 		BackchannelLogoutURI: w.BackchannelLogoutURI, BackchannelLogoutSessionRequired: w.BackchannelSID,
 		JWKSURI: w.JWKSURI, AssertionAudience: w.AssertionAudience,
 	}

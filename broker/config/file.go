@@ -159,6 +159,7 @@ type fileClient struct {
 	IDTokenAlg             string            `yaml:"id_token_signed_response_alg"`
 	MinACR                 string            `yaml:"min_acr"`
 	Providers              []string          `yaml:"providers"`
+	OptionalScopes         []string          `yaml:"optional_scopes"`
 	Language               string            `yaml:"language"`
 	ClientURI              string            `yaml:"client_uri"`
 	InitiateLoginURI       string            `yaml:"initiate_login_uri"`

@@ -244,22 +244,26 @@ func TestAnyLoopbackRedirect(t *testing.T) {
 	}
 }
 
-// Consent is not there yet, and nothing passes without it.
-func TestThirdPartyIsRefused(t *testing.T) {
+// Nothing passes to somebody else's website without the person's consent.
+func TestThirdPartyAsksForConsent(t *testing.T) {
 	i := brokertest.Start(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.Issuer()+"/authorize?"+url.Values{
-		"client_id": {"demo-third"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {"http://localhost:3000/cb"},
+	b := brokertest.NewBrowser(t)
+	b.SignIn(i, "kakao", "minji")
+	page := b.Open(authorizeThird(i))
+	if !page.Has("agree") || !page.Has("cancel") {
+		t.Fatalf("%d %s", page.Status, page.Text())
+	}
+	page = b.Click("agree")
+	if query := page.URL.Query(); query.Get("code") == "" || query.Get("state") != "s" {
+		t.Errorf("the yes leads to %s", page.URL)
+	}
+}
+
+func authorizeThird(i *dev.Instance) string {
+	return i.Issuer() + "/authorize?" + url.Values{
+		"client_id": {"demo-third"}, "response_type": {"code"}, "scope": {"openid email phone"}, "redirect_uri": {i.Demo() + "/third"},
 		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}, "state": {"s"},
-	}.Encode(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response := roundTrip(t, request)
-	defer func() { _ = response.Body.Close() }()
-	location, err := url.Parse(response.Header.Get("Location"))
-	if err != nil || location.Query().Get("error") != "unauthorized_client" || location.Query().Get("state") != "s" {
-		t.Errorf("answered %d, %q", response.StatusCode, response.Header.Get("Location"))
-	}
+	}.Encode()
 }
 
 func call(t *testing.T, method, address, body string) (int, string) {

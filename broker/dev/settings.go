@@ -114,6 +114,7 @@ func clients(at places) []*client.Client {
 	spa.FirstParty, spa.Public = true, true
 
 	third.ID, third.Name = clientThird, "Third-party website"
+	third.OptionalScopes = []string{"phone"}
 	third.SecretHashes = [][32]byte{client.HashSecret(secretThird)}
 	return []*client.Client{&demo, &spa, &third}
 }

@@ -95,11 +95,8 @@ func mismatch(known *client.Client, got string) string {
 // fulfil the request at all.
 func (h *Handler) admissible(v *visit) error {
 	request := &v.login.Request
-	switch {
-	case !v.client.AllowsGrant(client.GrantAuthorizationCode):
+	if !v.client.AllowsGrant(client.GrantAuthorizationCode) {
 		return oauth.UnauthorizedClient("The client is not registered for the authorization code flow.")
-	case !v.client.FirstParty:
-		return oauth.UnauthorizedClient("Third-party clients need consent, which this broker does not ask for.")
 	}
 	if v.client.RequiresPKCE() {
 		if refusal := request.RequirePKCE(); refusal != nil {
@@ -200,7 +197,7 @@ func (h *Handler) useSession(v *visit) error {
 // proof (P3).
 func (h *Handler) sufficient(v *visit, s session.Session) bool {
 	request := v.login.Request
-	if slices.ContainsFunc(request.Prompt, func(p string) bool { return p != "none" }) {
+	if request.HasPrompt(oauth.PromptLogin) || request.HasPrompt(oauth.PromptSelectAccount) {
 		return false
 	}
 	if request.MaxAge != nil && h.Now().Unix()-s.AuthTime >= int64(*request.MaxAge) {

@@ -67,7 +67,6 @@ func TestRefusedRequests(t *testing.T) {
 		{"prompt none beside another", asking("prompt", "none login"), oauth.CodeInvalidRequest},
 		{"a request object", asking("request", "e30."), oauth.CodeRequestNotSupported},
 		{"PKCE left out where it is required", asking("client_id", "strict"), oauth.CodeInvalidRequest},
-		{"a third-party client", asking("client_id", "third", "code_challenge", strings.Repeat("c", 43), "code_challenge_method", "S256"), oauth.CodeUnauthorizedClient},
 		{"a client for itself only", asking("client_id", "machine"), oauth.CodeUnauthorizedClient},
 		{"a client that wants what nobody can give", asking("client_id", "passkeys"), oauth.CodeUnmetAuthentication},
 		{"nobody logged in and nothing may be shown", asking("prompt", "none"), oauth.CodeLoginRequired},

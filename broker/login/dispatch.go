@@ -33,8 +33,12 @@ type visit struct {
 	off    bool           // the provider that gave that session was switched off since
 	owner  *store.Account // the account that an identity set aside could be linked to
 	agreed bool           // the person said yes
+	yes    bool           // the person said yes to what the website may see
 	answer string         // to which question
 	status int            // of the page that answers at once, whatever its address; 0 is none
+
+	missing   []string // scopes that the person is to be asked about
+	consented bool     // there is none, or they were
 
 	mark     *mark // the browser's, once read
 	markRead bool
@@ -57,6 +61,10 @@ const (
 	linkIdentity
 	askUnlink
 	unlinkIdentity
+	resumeSession
+	checkConsent
+	takeConsent
+	askConsent
 	finishLogin
 )
 
@@ -65,13 +73,15 @@ func (v *visit) next(now time.Time) step {
 	l := v.login
 	switch {
 	case v.found != nil:
-		return finishLogin
+		return v.nextFound()
 	case l.bound() && v.holder == nil:
 		return checkHolder
 	case v.way != "":
 		return beginLeg
 	case v.menu && !l.bound():
 		return showMenu
+	case l.Session != "" && !l.bound():
+		return resumeSession
 	case l.Proof != nil && !v.unknown && v.owner == nil:
 		return resolveIdentity
 	case l.bound():
@@ -86,6 +96,21 @@ func (v *visit) next(now time.Time) step {
 		return askMatch
 	default:
 		return showMenu
+	}
+}
+
+// nextFound decides once the account is known: whether the website may see what it
+// asked for, and then the end.
+func (v *visit) nextFound() step {
+	switch {
+	case v.consented:
+		return finishLogin
+	case v.missing == nil:
+		return checkConsent
+	case v.yes:
+		return takeConsent
+	default:
+		return askConsent
 	}
 }
 
@@ -145,6 +170,18 @@ func (h *Handler) walk(v *visit) error {
 			if ended, err := h.unlink(v); ended || err != nil {
 				return err
 			}
+		case resumeSession:
+			if ended, err := h.resume(v); ended || err != nil {
+				return err
+			}
+		case checkConsent:
+			if ended, err := h.consented(v); ended || err != nil {
+				return err
+			}
+		case takeConsent:
+			h.agree(v)
+		case askConsent:
+			return h.show(v, h.askConsent)
 		case finishLogin:
 			return h.finish(v)
 		default:

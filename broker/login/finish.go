@@ -15,14 +15,12 @@ import (
 	"github.com/bongsu/bongsu/broker/web"
 )
 
-// finish ends a login well: policy is asked once more, because the menu that
-// was drawn is no proof of anything, and the website gets one code.
+// finish ends a login well: the website gets one code. Policy was asked once more
+// just before, because the menu that was drawn is no proof of anything, and the
+// person's consent: see consented.
 func (h *Handler) finish(v *visit) error {
 	if v.login.own() {
 		return h.enter(v)
-	}
-	if refusal := h.policy(v); refusal != nil {
-		return h.refuse(v, refusal)
 	}
 	code, err := token.SealCode(h.Seal, h.code(v))
 	if err != nil {

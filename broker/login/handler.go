@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/posted"
 	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/seal"
@@ -42,6 +43,13 @@ type Clients interface {
 	ByTag(tag string) (*client.Client, bool)
 	// Complete returns nil if a client that is not found is registered nowhere.
 	Complete() error
+}
+
+// Consents remembers what people let websites see.
+type Consents interface {
+	// Of returns what was said; the zero Consent if nothing.
+	Of(ctx context.Context, accountID, clientID string) (store.Consent, error)
+	Give(ctx context.Context, accountID, clientID string, scope, declined []string) error
 }
 
 // Pages writes pages for people.
@@ -82,6 +90,7 @@ type Options struct {
 	Unordered bool // the operator gave no order: the person's language decides
 	Accounts  *account.Directory
 	Sessions  *session.Keeper
+	Consents  Consents
 	Seal      Sealer
 	Keys      Verifier
 	Pages     Pages
@@ -110,7 +119,7 @@ type Options struct {
 
 func (o Options) validate() error {
 	if o.Issuer == nil || o.Clients == nil || len(o.Providers) == 0 || o.Accounts == nil ||
-		o.Sessions == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
+		o.Sessions == nil || o.Consents == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
 		return errors.New("login: every option but OnlyFor, Counts, Language, Standing, Drills, Admit, Now and Dev is required")

@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/consent"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/session"
@@ -56,6 +57,8 @@ func (c *clock) pass(d time.Duration) {
 type records struct {
 	accounts map[string]store.Account
 	links    map[store.IdentityKey]string
+	consents map[string]store.Consent
+	readOnly error // every verb that writes fails with it
 	down     error
 	asked    int
 }
@@ -160,6 +163,35 @@ func (r *records) find(id string) (store.Account, error) {
 	return found, nil
 }
 
+func (r *records) Consent(_ context.Context, accountID, clientID string) (store.Consent, error) {
+	given, ok := r.consents[accountID+" "+clientID]
+	switch {
+	case r.down != nil:
+		return store.Consent{}, r.down
+	case !ok && r.readOnly != nil:
+		return store.Consent{}, r.readOnly
+	case !ok:
+		return store.Consent{}, store.ErrNotFound
+	}
+	return given, nil
+}
+
+func (r *records) GiveConsent(_ context.Context, c store.Consent) error {
+	if err := errors.Join(r.down, r.readOnly); err != nil {
+		return err
+	}
+	r.consents[c.AccountID+" "+c.ClientID] = c
+	return nil
+}
+
+func (r *records) ConsentsOf(context.Context, string, int) ([]store.Consent, error) {
+	return nil, r.down
+}
+
+func (r *records) GrantsOfAccount(context.Context, string, time.Time, int) ([]store.Grant, error) {
+	return nil, r.down
+}
+
 // facts are the negative facts known here.
 type facts struct {
 	known  map[string]bool
@@ -168,12 +200,13 @@ type facts struct {
 
 func (f *facts) Has(kind store.FactKind, id string) bool { return f.known[string(kind)+" "+id] }
 func (f *facts) MinEpoch(account string) int64           { return f.epochs[account] }
-func (f *facts) Epoch(store.FactKind, string) int64      { return 0 }
+func (f *facts) Epoch(k store.FactKind, id string) int64 { return f.epochs[string(k)+" "+id] }
 func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	f.known[string(fact.Kind)+" "+fact.ID] = true
 	if fact.Kind == store.AccountEpoch {
 		f.epochs[fact.ID] = fact.Epoch
 	}
+	f.epochs[string(fact.Kind)+" "+fact.ID] = fact.Epoch
 	return nil
 }
 
@@ -270,7 +303,7 @@ func shops() []*client.Client {
 	shop.SecretHashes = [][32]byte{client.HashSecret("shop-secret-of-more-than-thirty-two")}
 	strict, third, narrow, machine := shop, shop, shop, shop
 	strict.ID, strict.PKCEOptional = "strict", false
-	third.ID, third.FirstParty = "third", false
+	third.ID, third.FirstParty, third.OptionalScopes = "third", false, []string{"phone"}
 	narrow.ID, narrow.Providers = "narrow", []string{"naver"}
 	machine.ID, machine.GrantTypes = "machine", []string{client.GrantClientCredentials}
 	passkeys := shop
@@ -283,7 +316,7 @@ func newHouse(t testing.TB) *house {
 	h := &house{
 		t: t, mux: http.NewServeMux(), keys: keystest.NewStore(), pages: &pages{}, observed: &observations{},
 		clock:   &clock{now: time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)},
-		records: &records{accounts: map[string]store.Account{}, links: map[store.IdentityKey]string{}},
+		records: &records{accounts: map[string]store.Account{}, links: map[store.IdentityKey]string{}, consents: map[string]store.Consent{}},
 		facts:   &facts{known: map[string]bool{}, epochs: map[string]int64{}}, ways: map[string]*scripted{},
 		weather: &weather{closed: map[string]bool{}},
 	}
@@ -300,10 +333,12 @@ func newHouse(t testing.TB) *house {
 		Jar: h.jar, Seal: h.ring, Negatives: h.facts, Idle: 12 * time.Hour, Lifetime: 7 * 24 * time.Hour, Now: h.clock.Now,
 	})
 	h.must(err)
+	consents, err := consent.New(consent.Options{Records: h.records, Negatives: h.facts, Now: h.clock.Now})
+	h.must(err)
 	registry, err := client.NewRegistry(shops())
 	h.must(err)
 	o := Options{
-		Issuer: at, Clients: registry, Accounts: accounts, Sessions: sessions, Seal: h.ring, Keys: h.signing,
+		Issuer: at, Clients: registry, Accounts: accounts, Sessions: sessions, Consents: consents, Seal: h.ring, Keys: h.signing,
 		Pages: h.pages, Observer: h.observed, Health: h.weather, Ceilings: h.weather,
 		Neighbourhood: func(*http.Request) string { return "203.0.113.0/24" }, Rand: rand.Reader, Now: h.clock.Now,
 		Frame: func(_ *http.Request, _ *client.Client, lang string) web.Frame { return web.Frame{Lang: lang} },
@@ -350,6 +385,7 @@ func (h *house) route() {
 		"GET /account/sign-in": h.handler.SignIn, "POST /account/link/{provider}": h.handler.BeginLink,
 		"POST /account/unlink/{provider}": h.handler.BeginUnlink,
 		"POST /login/{id}/new-account":    h.handler.NewAccount, "POST /login/{id}/cancel": h.handler.Cancel,
+		"POST /login/{id}/agree": h.handler.Agree,
 	} {
 		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.err = handle(w, r) })
 	}

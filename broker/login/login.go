@@ -68,7 +68,12 @@ type Login struct {
 	// it shall be.
 	New *Proof `json:"n,omitempty"`
 
-	// The rest is of logins that are bound to a session: see [Login.bound].
+	// Answer is what the person let the website see.
+	Answer *answer `json:"g,omitempty"`
+
+	// The rest is of logins that are bound to a session, see [Login.bound]; Session
+	// and Account also of those that wait for the person's yes with the session
+	// that this browser has.
 	Session string   `json:"d,omitempty"` // sid
 	Account string   `json:"a,omitempty"`
 	Way     string   `json:"t,omitempty"` // the provider instance that is linked or unlinked

@@ -29,10 +29,11 @@ const (
 	varTime                     // 3:42 PM
 	varCount                    // 30
 	varSite                     // Seoul
+	varScope                    // a scope that there are no words for
 	varCounts
 )
 
-var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "Other", "WayTo", "Login", "Time", "Count", "Site"}
+var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "Other", "WayTo", "Login", "Time", "Count", "Site", "Scope"}
 
 // values fills the variables of one sentence.
 type values [varCounts]string

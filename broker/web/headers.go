@@ -30,7 +30,7 @@ func newHeaders(files *assets, dev bool) headers {
 		fixed: make(map[string][]string), languages: make(map[string][]string),
 		policies: map[string][]string{"status": {policy(files.statusHash)}},
 	}
-	for _, template := range []string{"account", "link", "unlink"} {
+	for _, template := range []string{"account", "consent", "link", "unlink"} {
 		h.policies[template] = []string{policy(files.accountHash)}
 	}
 	add := func(name, value string) { h.fixed[name] = []string{value} }

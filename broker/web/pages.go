@@ -81,6 +81,7 @@ func (p *Pages) warm() error {
 			Terminal{Href: "https://localhost/"},
 			Account{Independent: 1, Ways: []AccountWay{{Linked: true}, {}}, Note: NoteLinked},
 			Link{},
+			Consent{PolicyHref: "/", Items: []ConsentItem{{Scope: "email", Value: "a@b"}, {Optional: true}}},
 			Unlink{Left: []Way{{}}},
 			Status{},
 		} {
