@@ -23,6 +23,7 @@ import (
 	"github.com/bongsu/bongsu/broker/consent"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/coverage"
+	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/health/probe"
@@ -89,6 +90,7 @@ type Broker struct {
 	drills    *drill.Engine
 	desk      *admin.Handler // operators'
 	outgoing  *fetch.Client
+	secrets   *credential.Set // of providers
 	sealing   *seal.Ring
 	signing   *keys.Ring
 	clients   *client.Directory

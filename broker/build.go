@@ -15,6 +15,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/consent"
+	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/roster"
@@ -116,7 +117,7 @@ func (b *Broker) readClients(ctx context.Context) error {
 	return b.roster.Refresh(ctx)
 }
 
-func (b *Broker) buildProviders(context.Context) error {
+func (b *Broker) buildProviders(ctx context.Context) error {
 	how := fetch.Options{
 		Allow: b.config.Outbound.Allow, AllowHTTP: b.config.Outbound.AllowHTTP,
 		UserAgent: "Bongsu (+" + b.config.Issuer.String() + "/)", // whom a provider can ask about us
@@ -125,8 +126,15 @@ func (b *Broker) buildProviders(context.Context) error {
 		b.options.Fetch(&how)
 	}
 	b.outgoing = fetch.New(how)
+	var err error
+	b.secrets, err = credential.New(credential.Options{
+		Store: b.store, Wrap: b.config.ClusterKey, Now: b.options.Now, Logger: b.logger,
+	})
+	if err != nil {
+		return err
+	}
 	for _, p := range b.config.Providers {
-		built, err := catalog.New(catalogOptions(p, b.outgoing, b))
+		built, err := catalog.New(b.changing(p))
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", p.ID, err)
 		}
@@ -135,7 +143,7 @@ func (b *Broker) buildProviders(context.Context) error {
 	if len(b.providers) == 0 {
 		return errors.New("no provider is configured: nobody could log in")
 	}
-	return nil
+	return b.settle(ctx)
 }
 
 func catalogOptions(p config.Provider, outgoing *fetch.Client, b *Broker) catalog.Options {

@@ -2,8 +2,10 @@ package broker_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/bongsu/bongsu/broker"
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
@@ -75,5 +77,47 @@ func TestTwoAppsOfOneKindKnowTwoSubjects(t *testing.T) {
 	}
 	if first["sub"] == "" {
 		t.Error("no subject")
+	}
+}
+
+// restarted is another node at the same store, with changed settings.
+func restarted(t *testing.T, n *brokertest.Node, change func(*config.Config)) error {
+	t.Helper()
+	cfg := *n.Config()
+	cfg.Providers, cfg.DataDir = slices.Clone(cfg.Providers), t.TempDir()
+	change(&cfg)
+	again, err := broker.New(t.Context(), &cfg, broker.Options{Now: n.Clock.Now})
+	if err == nil {
+		t.Cleanup(func() { _ = again.Close() })
+	}
+	return err
+}
+
+// What an id stands for is kept, and a node that would have it stand for
+// something else does not start.
+func TestAnIDStandsForWhatItStoodFor(t *testing.T) {
+	n, _ := ownApp(t)
+	at := func(c *config.Config, id string) *config.Provider {
+		i := slices.IndexFunc(c.Providers, func(p config.Provider) bool { return p.ID == id })
+		return &c.Providers[i]
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*config.Config)
+		says   string
+	}{
+		{"the same settings", func(*config.Config) {}, ""},
+		{"another secret and another name", func(c *config.Config) { p := at(c, "kakao"); p.ClientSecret, p.Name = "new", "카카오" }, ""},
+		{"another client", func(c *config.Config) { at(c, "kakao").ClientID = "another" }, "bongsu provider migrate kakao"},
+		{"another issuer", func(c *config.Config) { at(c, "kakao").Issuer += "-2" }, "bongsu provider migrate kakao"},
+		{"another kind", func(c *config.Config) { at(c, "p").Kind = "google" }, "bongsu provider migrate p"},
+		{"another id for the same client", func(c *config.Config) { at(c, "kakao").ID = "kakao-new" }, "kakao is the same client"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := restarted(t, n, tt.change)
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("the node says %v, want %q", err, tt.says)
+			}
+		})
 	}
 }

@@ -81,13 +81,14 @@ func (b *Broker) buildDesk(context.Context) error {
 		instance := b.providers[i].Instance()
 		ways[i] = admin.Provider{
 			ID: p.ID, Kind: instance.Kind, Name: instance.Name, Domains: domains(p.ID, p.Domains), Metadata: metadataOf(b.providers[i]),
+			Trial: b.trial(i),
 		}
 	}
 	var err error
 	b.desk, err = admin.New(admin.Options{
 		Site: b.config.Site, Node: b.node(), Operators: operators, Providers: ways, Board: b.board,
 		Negatives: b.negative, Facts: b.store, Outages: b.store, Coverage: b.coverage, Drills: b.drills, Audit: b.audit,
-		Reread: b.outages.Read, Now: b.options.Now,
+		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
 	})
 	return err
 }

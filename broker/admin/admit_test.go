@@ -88,7 +88,7 @@ func mustOptions(t *testing.T, h *house) Options {
 	t.Helper()
 	return Options{
 		Site: "seoul", Node: "a", Providers: []Provider{{ID: "kakao"}}, Board: board{}, Negatives: h.facts, Facts: h.store,
-		Outages: h.store, Coverage: h.ledger, Drills: h.drills, Audit: audit.New(nil, nil, nil),
+		Outages: h.store, Coverage: h.ledger, Drills: h.drills, Instances: h.store, Credentials: h.secrets, Audit: audit.New(nil, nil, nil),
 	}
 }
 

@@ -128,6 +128,27 @@ func (c *Client) Order(ctx context.Context, provider, order string, o Order) (Do
 	return do[Done](ctx, c, http.MethodPost, "/admin/providers/"+url.PathEscape(provider)+"/"+order, o)
 }
 
+// TestProvider asks a provider everything that a probe may ask.
+func (c *Client) TestProvider(ctx context.Context, provider string) (Tested, error) {
+	return do[Tested](ctx, c, http.MethodPost, "/admin/providers/"+url.PathEscape(provider)+"/test", Order{})
+}
+
+// SetSecret stores a secret for a provider once the provider took it.
+func (c *Client) SetSecret(ctx context.Context, provider string, s Secret) (Tested, error) {
+	return do[Tested](ctx, c, http.MethodPut, "/admin/providers/"+url.PathEscape(provider)+"/secret", s)
+}
+
+// DropSecret forgets the secret before the one in use, or all that was set.
+func (c *Client) DropSecret(ctx context.Context, provider string, d SecretDrop) (Tested, error) {
+	return do[Tested](ctx, c, http.MethodDelete, "/admin/providers/"+url.PathEscape(provider)+"/secret", d)
+}
+
+// Migrate makes a provider's id stand for another client or issuer. Until the
+// answer is done the order is given again.
+func (c *Client) Migrate(ctx context.Context, provider string, m Migration) (Migrated, error) {
+	return do[Migrated](ctx, c, http.MethodPost, "/admin/providers/"+url.PathEscape(provider)+"/migrate", m)
+}
+
 // DeclareOutage declares a provider's outage.
 func (c *Client) DeclareOutage(ctx context.Context, provider string, d Declaration) (Outage, error) {
 	return do[Outage](ctx, c, http.MethodPut, "/admin/outages/"+url.PathEscape(provider), d)

@@ -17,12 +17,15 @@ import (
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/coverage"
+	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/outage"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
+	"github.com/bongsu/bongsu/keys/wrap"
+	"github.com/bongsu/bongsu/providers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,6 +118,8 @@ type house struct {
 	outages  *outage.Set
 	ledger   *coverage.Ledger
 	drills   *drill.Engine
+	secrets  *credential.Set
+	asked    map[string]providers.Outcome // what providers say to a secret
 	metadata *published
 	healthy  map[string]bool
 	events   []audit.Event
@@ -163,6 +168,7 @@ func (h *house) serve(clock func() time.Time) {
 		configured = append(configured, Provider{ID: id, Kind: id, Name: id, Domains: []string{id}})
 	}
 	configured[2].Metadata = h.metadata
+	h.keepSecrets(clock, configured)
 	board, err := health.New(health.Options{Site: "seoul", Node: "a", Providers: boarded, Now: clock})
 	h.must(err)
 	h.ledger, err = coverage.New(coverage.Options{
@@ -178,7 +184,7 @@ func (h *house) serve(clock func() time.Time) {
 	h.must(err)
 	handler, err := New(Options{
 		Site: "seoul", Node: "a", Operators: h.operators(), Providers: configured, Board: board, Negatives: h.facts, Facts: h.store,
-		Outages: h.store, Coverage: h.ledger, Drills: h.drills, Reread: h.outages.Read, Now: clock,
+		Instances: h.store, Credentials: h.secrets, Outages: h.store, Coverage: h.ledger, Drills: h.drills, Reread: h.outages.Read, Now: clock,
 		Audit: audit.New(slog.New(slog.DiscardHandler), []byte("key"), func(e audit.Event) { h.events = append(h.events, e) }),
 	})
 	h.must(err)
@@ -193,6 +199,43 @@ func (h *house) serve(clock func() time.Time) {
 
 func shops() []coverage.Client {
 	return []coverage.Client{{ID: "shop"}, {ID: "narrow", Providers: []string{"kakao"}}}
+}
+
+// asked is a provider that says the same to every question.
+type asked struct{ outcome providers.Outcome }
+
+func (asked) Levels() []providers.Level {
+	return []providers.Level{providers.LevelReach, providers.LevelToken}
+}
+
+func (a asked) Probe(_ context.Context, l providers.Level) providers.Probed {
+	p := providers.Probed{Level: l, Outcome: a.outcome}
+	if a.outcome != providers.OK {
+		p.Code = "invalid_client"
+	}
+	return p
+}
+
+// keepSecrets makes providers what they are; google signs its secrets.
+func (h *house) keepSecrets(clock func() time.Time, configured []Provider) {
+	h.t.Helper()
+	key, err := wrap.New(make([]byte, 32))
+	h.must(err)
+	h.secrets, err = credential.New(credential.Options{Store: h.store, Wrap: key, Now: clock})
+	h.must(err)
+	h.asked = map[string]providers.Outcome{"good": providers.OK, "bad": providers.Ours, "away": providers.Down}
+	for i := range configured {
+		id := configured[i].ID
+		f := store.Fingerprint{Provider: id, Kind: id, Issuer: "https://" + id + ".example", ClientID: "ours", At: h.now}
+		_, err := h.store.KeepFingerprint(h.t.Context(), f)
+		h.must(err)
+		configured[i].Trial = Trial{Fingerprint: f, Prober: asked{providers.OK}}
+		if id == "google" {
+			continue
+		}
+		h.secrets.Add(credential.Instance{ID: id, Issuer: f.Issuer, ClientID: f.ClientID, Configured: "configured"})
+		configured[i].Trial.With = func(secret string) (providers.Prober, error) { return asked{h.asked[secret]}, nil }
+	}
 }
 
 func (h *house) operators() []Operator {

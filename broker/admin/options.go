@@ -7,9 +7,11 @@ import (
 
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/coverage"
+	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/providers"
 )
 
 // Operator is somebody who may give orders.
@@ -27,6 +29,34 @@ type Provider struct {
 	// Metadata is what the provider says about itself; nil where there is
 	// nothing that could change.
 	Metadata Metadata
+	// Trial is how the provider is asked, and what it is.
+	Trial Trial
+}
+
+// Trial is how operators ask a provider.
+type Trial struct {
+	Fingerprint store.Fingerprint
+	Prober      providers.Prober // nil: it cannot be asked
+	// With returns the provider with another secret of ours, for asking alone;
+	// nil where it takes none.
+	With func(secret string) (providers.Prober, error)
+}
+
+// Instances keeps what provider instances are.
+type Instances interface {
+	Fingerprint(ctx context.Context, provider string) (store.Fingerprint, error)
+	MigrateFingerprint(ctx context.Context, from, to store.Fingerprint) error
+	CountLinks(ctx context.Context, provider string) (links, alone int64, err error)
+	SetLinksAside(ctx context.Context, provider, as string, limit int) (int, error)
+}
+
+// Credentials keeps what we prove ourselves with to providers.
+type Credentials interface {
+	Secrets(provider string) []string
+	Standing(provider string) credential.Standing
+	Replace(ctx context.Context, provider, secret, by string) error
+	Drop(ctx context.Context, provider string) error
+	Forget(ctx context.Context, provider string) error
 }
 
 // Metadata is what a provider says about itself. What has changed waits until an
@@ -95,7 +125,10 @@ type Options struct {
 	Outages   Outages
 	Coverage  Ledger
 	Drills    Drills
-	Audit     *audit.Log
+
+	Instances   Instances
+	Credentials Credentials
+	Audit       *audit.Log
 
 	// Reread makes this node obey at once what was declared; nil: nothing does.
 	Reread func(ctx context.Context) error
@@ -104,7 +137,7 @@ type Options struct {
 
 func (o *Options) validate() error {
 	if o.Site == "" || o.Node == "" || len(o.Providers) == 0 || o.Board == nil || o.Negatives == nil || o.Facts == nil ||
-		o.Outages == nil || o.Coverage == nil || o.Drills == nil || o.Audit == nil {
+		o.Outages == nil || o.Coverage == nil || o.Drills == nil || o.Instances == nil || o.Credentials == nil || o.Audit == nil {
 		return errors.New("admin: every option but Operators, Reread and Now is required")
 	}
 	if o.Reread == nil {

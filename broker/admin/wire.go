@@ -75,6 +75,67 @@ type Done struct {
 	Recorded bool `json:"recorded"`
 }
 
+// Probe is one question to a provider, and how it went.
+type Probe struct {
+	Level   string `json:"level"`
+	Outcome string `json:"outcome"`
+	Code    string `json:"code,omitempty"` // the provider's own, cleaned
+	Millis  int64  `json:"ms"`
+	Says    string `json:"says"` // in words
+}
+
+// SecretState is which secrets of a provider are in use.
+type SecretState struct {
+	Stored bool      `json:"stored"` // one was set; otherwise it is the configuration's
+	Former bool      `json:"former"` // the one before is used where the new one is refused
+	By     string    `json:"by,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+}
+
+// Tested is what a provider answered, and which secrets are in use.
+type Tested struct {
+	Provider string      `json:"provider"`
+	Probes   []Probe     `json:"probes"`
+	Secret   SecretState `json:"secret"`
+}
+
+// Secret is a new secret of a provider.
+type Secret struct {
+	Secret   string `json:"secret"`             // one line, at most 2048 bytes
+	Untested bool   `json:"untested,omitempty"` // although it could not be tested (check P07)
+	Reason   string `json:"reason,omitempty"`
+}
+
+// SecretDrop says which secrets to forget.
+type SecretDrop struct {
+	Stored bool   `json:"stored,omitempty"` // all that were set: the configuration's counts again
+	Reason string `json:"reason,omitempty"`
+}
+
+// What becomes of the links of a provider whose id is to stand for another app.
+const (
+	LinksKeep     = "keep"      // the subjects stay the same
+	LinksSetAside = "set-aside" // nobody comes in by them again
+)
+
+// Migration asks that a provider's id stands for another client or issuer.
+type Migration struct {
+	Kind     string `json:"kind"`
+	Issuer   string `json:"issuer"`
+	ClientID string `json:"client_id"`
+	Links    string `json:"links"` // keep or set-aside
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Migrated is what became of a migration.
+type Migrated struct {
+	Provider string `json:"provider"`
+	Links    int64  `json:"links"` // that the provider had before this order
+	Alone    int64  `json:"alone"` // accounts of those without another way
+	Moved    int    `json:"moved"` // links set aside by this order
+	Done     bool   `json:"done"`
+}
+
 // Coverage is who could still come in to a client if a provider died.
 type Coverage struct {
 	Client  string   `json:"client"`  // empty: all clients together

@@ -56,6 +56,7 @@ type Node struct {
 	Upstreams *fakeidp.Server
 	Clock     *Clock
 
+	config    *config.Config // as it runs
 	dsn       string         // of PostgreSQL
 	twin      *broker.Broker // nil: the node is alone
 	t         testing.TB
@@ -89,6 +90,7 @@ func StartNode(t testing.TB, changes ...func(*Setup)) *Node {
 	n.Admin = "http://" + private.Addr().String()
 	n.startUpstreams(s, upstream)
 	cfg := n.settings(s)
+	n.config = cfg
 	n.start(cfg, s.Twins, public, private)
 	return n
 }
@@ -125,6 +127,9 @@ func (n *Node) startUpstreams(s Setup, l net.Listener) {
 	n.serve(&http.Server{Handler: n.Upstreams, ReadHeaderTimeout: 5 * time.Second}, l)
 	n.t.Cleanup(n.Upstreams.Close)
 }
+
+// Config returns the configuration that the node runs with. It is shared.
+func (n *Node) Config() *config.Config { return n.config }
 
 // settings is the configuration of the node, complete.
 func (n *Node) settings(s Setup) *config.Config {

@@ -21,7 +21,7 @@ func newProvider() *cobra.Command {
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newProviderList())
+	cmd.AddCommand(newProviderList(), newProviderTest(), newProviderSecret(), newProviderMigrate())
 	for _, o := range orders {
 		cmd.AddCommand(newOrder(o))
 	}

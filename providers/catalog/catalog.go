@@ -39,6 +39,7 @@ type Options struct {
 	Name         string // what people read
 	ClientID     string
 	ClientSecret string
+	Secrets      func() []string   // in place of ClientSecret where it changes: the newest first; nil: it does not
 	Issuer       string            // kind openid: required; others: base of a simulation
 	Endpoints    map[string]string // of [Endpoints]: set one by one
 	Scopes       []string
@@ -176,6 +177,7 @@ func (o Options) openid() openid.Options {
 		},
 		Scopes:       o.Scopes,
 		ClientSecret: o.ClientSecret,
+		Secrets:      o.Secrets,
 		Audiences:    o.Audiences,
 		Callback:     o.Callback,
 		Pins:         o.Pins,
@@ -197,6 +199,7 @@ func (o Options) oauth2() oauth2.Options {
 		},
 		Scopes:       o.Scopes,
 		ClientSecret: o.ClientSecret,
+		Secrets:      o.Secrets,
 		Callback:     o.Callback,
 		Fetch:        o.Fetch,
 		Timeout:      o.Timeout,

@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -45,7 +46,8 @@ func AskBearer(ctx context.Context, endpoint string, token Token) (*http.Request
 }
 
 // Introspection asks as RFC 7662 2.1 has it: the token in a form, our client
-// authenticated by HTTP Basic.
+// authenticated by HTTP Basic with the secret that the token was given for, or
+// else secret.
 func Introspection(clientID, secret string) func(context.Context, string, Token) (*http.Request, error) {
 	return func(ctx context.Context, endpoint string, token Token) (*http.Request, error) {
 		form := url.Values{"token": {token.Access}, "token_type_hint": {"access_token"}}
@@ -54,7 +56,7 @@ func Introspection(clientID, secret string) func(context.Context, string, Token)
 			return nil, err
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(secret))
+		r.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(cmp.Or(token.secret, secret)))
 		return r, nil
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"golang.org/x/oauth2"
 
@@ -21,6 +22,8 @@ const maxToken = 32 << 10
 type Token struct {
 	Access string
 	ID     string // the ID token, if there is one
+
+	secret string // of ours, that the provider took
 }
 
 // String hides the token.
@@ -32,8 +35,9 @@ func (Token) GoString() string { return "[token]" }
 // LogValue hides the token.
 func (Token) LogValue() slog.Value { return slog.StringValue("[token]") }
 
-// Redeem sends the code to the token endpoint, once: whatever goes wrong, it
-// is never sent again.
+// Redeem sends the code to the token endpoint, once: whatever goes wrong, it is
+// never sent again. Only while our secret changes, and the provider refuses the
+// new one, the one before is tried: nobody has looked at the code then.
 func (w *Wire) Redeem(ctx context.Context, leg providers.Leg, code string) (token Token, err error) {
 	err = w.steps.Observe(ctx, leg, providers.StepToken, func(ctx context.Context) error {
 		token, err = w.redeem(ctx, leg, code)
@@ -42,15 +46,46 @@ func (w *Wire) Redeem(ctx context.Context, leg providers.Leg, code string) (toke
 	return token, err
 }
 
-func (w *Wire) redeem(ctx context.Context, leg providers.Leg, code string) (Token, error) {
-	secret := w.o.ClientSecret
+func (w *Wire) redeem(ctx context.Context, leg providers.Leg, code string) (token Token, err error) {
+	secrets, err := w.secrets()
+	if err != nil {
+		return Token{}, err
+	}
+	for _, secret := range secrets {
+		token, err = w.redeemWith(ctx, leg, code, secret)
+		if !w.secretRefused(err) {
+			break
+		}
+	}
+	return token, err
+}
+
+// secrets returns what proves us, best first; never none.
+func (w *Wire) secrets() ([]string, error) {
 	if w.o.Secret != nil {
 		made, err := w.o.Secret()
 		if err != nil {
-			return Token{}, Refuse(providers.Ours, "the client secret cannot be made")
+			return nil, Refuse(providers.Ours, "the client secret cannot be made")
 		}
-		secret = made
+		return []string{made}, nil
 	}
+	if w.o.Secrets != nil {
+		if changing := w.o.Secrets(); len(changing) > 0 {
+			return changing, nil
+		}
+	}
+	return []string{w.o.ClientSecret}, nil
+}
+
+// secretRefused reports whether err says that the provider does not take our
+// secret, and so has not looked at the code.
+func (w *Wire) secretRefused(err error) bool {
+	failed, ok := errors.AsType[*providers.Error](err)
+	return ok && failed.Outcome == providers.Ours &&
+		(failed.Code == "invalid_client" || slices.Contains(w.o.Quirks.SecretRefused, failed.Code))
+}
+
+func (w *Wire) redeemWith(ctx context.Context, leg providers.Leg, code, secret string) (Token, error) {
 	style := oauth2.AuthStyleInParams
 	if w.o.AuthMethod == SecretBasic && secret != "" {
 		style = oauth2.AuthStyleInHeader
@@ -65,7 +100,7 @@ func (w *Wire) redeem(ctx context.Context, leg providers.Leg, code string) (Toke
 	if err != nil {
 		return Token{}, unreadable(err)
 	}
-	token := Token{Access: got.AccessToken}
+	token := Token{Access: got.AccessToken, secret: secret}
 	if id := got.Extra("id_token"); id != nil {
 		text, ok := id.(string)
 		if !ok {

@@ -63,6 +63,10 @@ type Quirks struct {
 	// the token for authorization.
 	Userinfo func(r *http.Request, token Token)
 
+	// SecretRefused are the codes, beside invalid_client, by which the token
+	// endpoint refuses our secret before it looks at the code.
+	SecretRefused []string
+
 	// Page is asked first what the authorization endpoint shows to a probe. It
 	// says false to leave it to what is common.
 	Page func(p Page) (outcome providers.Outcome, code string, ok bool)
@@ -77,6 +81,7 @@ type Options struct {
 
 	ClientSecret string
 	Secret       func() (string, error) // replaces ClientSecret where it is made for each use
+	Secrets      func() []string        // replaces ClientSecret where it changes: the newest first, never empty
 	AuthMethod   AuthMethod             // empty is SecretPost
 
 	// Owner asks which app a token was issued to, before its profile is

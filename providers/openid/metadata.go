@@ -100,6 +100,7 @@ func (p *Provider) assemble(at Endpoints, pin Pin, old *metadata) (*metadata, er
 		PKCE:         p.o.PKCE,
 		ClientSecret: p.o.ClientSecret,
 		Secret:       p.o.Secret,
+		Secrets:      p.o.Secrets,
 		AuthMethod:   method,
 		Issuers:      p.o.Issuers,
 		ResponseIss:  p.o.ResponseIss || pin.ResponseIss && !p.o.Endpoints.complete(),

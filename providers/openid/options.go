@@ -62,6 +62,7 @@ type Options struct {
 
 	ClientSecret string
 	Secret       func() (string, error) // replaces ClientSecret where it is made for each use
+	Secrets      func() []string        // replaces ClientSecret where it changes: the newest first, never empty
 	AuthMethod   oauth2.AuthMethod      // empty: what discovery allows, basic first; client_secret_post where nothing is discovered
 
 	// Shared is the secret of HS256, for the one provider that signs ID tokens
