@@ -219,8 +219,13 @@ func (b *Broker) buildWalk(context.Context) error {
 		Pages: b.pages, Audit: b.audit, Path: "/logout", Confirm: "/logout/confirm", Websites: b.websites,
 		Frame: b.frameIn,
 	}
+	assertions, err := b.assertions()
+	if err != nil {
+		return err
+	}
 	b.token, err = token.New(token.Options{
-		Issuer: b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
+		Assertions: assertions,
+		Issuer:     b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
 		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
 		WayClaim: b.options.Dev, Limits: b,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 
+	"github.com/bongsu/bongsu/broker/assertion"
 	"github.com/bongsu/bongsu/broker/backchannel"
 )
 
@@ -20,4 +21,12 @@ func (b *Broker) buildWebsites(context.Context) error {
 	}
 	b.onClose("wait for websites that are told", b.websites.Close)
 	return nil
+}
+
+// assertions builds what proves websites that sign for themselves.
+func (b *Broker) assertions() (*assertion.Verifier, error) {
+	issuer := b.config.Issuer.String()
+	return assertion.New(assertion.Options{
+		Issuer: issuer, TokenEndpoint: issuer + "/token", Store: b.store, HTTP: b.outgoing.HTTP(), Rand: rand.Reader, Now: b.options.Now,
+	})
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,13 +19,22 @@ const (
 	AuthBasic = "client_secret_basic"
 	AuthPost  = "client_secret_post"
 	AuthNone  = "none"
+
+	AuthPrivateKeyJWT = "private_key_jwt"
 )
+
+// assertionType is the only type of client assertion (RFC 7523 2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// maxAssertion bounds a client assertion in bytes.
+const maxAssertion = 8 << 10
 
 // ClientAuth is what a client presented to prove itself, unchecked.
 type ClientAuth struct {
-	ID     string
-	Secret string // empty exactly when Method is AuthNone
-	Method string // AuthBasic, AuthPost or AuthNone
+	ID        string
+	Secret    string // of AuthBasic and AuthPost
+	Assertion string // of AuthPrivateKeyJWT
+	Method    string // AuthBasic, AuthPost, AuthPrivateKeyJWT or AuthNone
 }
 
 // TokenRequest is a parsed token request. Code and Verifier are secrets.
@@ -103,7 +113,7 @@ func parseClientAuth(h http.Header, v url.Values) (ClientAuth, *Error) {
 		if len(header) > 0 || secret != "" {
 			return ClientAuth{}, InvalidRequest("Authenticate the client in one way only.")
 		}
-		return ClientAuth{}, InvalidClient("Client assertions are not supported: use client_secret_basic or client_secret_post.")
+		return parseAssertion(v)
 	}
 	switch {
 	case len(header) > 1:
@@ -151,4 +161,31 @@ func parseBasic(header, bodyID, bodySecret string) (ClientAuth, *Error) {
 		return ClientAuth{ID: id, Method: AuthNone}, nil
 	}
 	return ClientAuth{ID: id, Secret: secret, Method: AuthBasic}, nil
+}
+
+// parseAssertion reads a client assertion. Whose it is stands in its subject: a
+// name that nobody has checked, good for finding the keys that prove it.
+func parseAssertion(v url.Values) (ClientAuth, *Error) {
+	assertion := v.Get("client_assertion")
+	switch {
+	case v.Get("client_assertion_type") != assertionType:
+		return ClientAuth{}, InvalidClient("client_assertion_type must be " + assertionType + ".")
+	case assertion == "" || len(assertion) > maxAssertion:
+		return ClientAuth{}, InvalidClient("client_assertion must be a signed JWT of at most 8 KiB.")
+	}
+	var said struct {
+		Subject string `json:"sub"`
+	}
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return ClientAuth{}, InvalidClient("client_assertion is no signed JWT.")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &said) != nil || said.Subject == "" || dirty(said.Subject) {
+		return ClientAuth{}, InvalidClient("client_assertion is no signed JWT with the client_id as its sub.")
+	}
+	if id := v.Get("client_id"); id != "" && id != said.Subject {
+		return ClientAuth{}, InvalidRequest("client_id in the body contradicts the sub of client_assertion.")
+	}
+	return ClientAuth{ID: said.Subject, Assertion: assertion, Method: AuthPrivateKeyJWT}, nil
 }

@@ -34,25 +34,25 @@ func TestParseToken(t *testing.T) {
 	const code = "grant_type=authorization_code&code=c&redirect_uri=https%3A%2F%2Frp.example%2Fcb"
 	redeem := TokenRequest{GrantType: "authorization_code", Code: "c", RedirectURI: "https://rp.example/cb", HasRedirectURI: true}
 	with := func(t TokenRequest, a ClientAuth) TokenRequest { t.Auth = a; return t }
-	proven := with(redeem, ClientAuth{"rp-3", "", AuthNone})
+	proven := with(redeem, ClientAuth{ID: "rp-3", Secret: "", Method: AuthNone})
 	proven.Verifier, proven.HasVerifier = verifier, true
 	tests := []struct {
 		name string
 		r    *http.Request
 		want TokenRequest
 	}{
-		{"HTTP Basic", post("/token", code, "Authorization", basic("rp-1", "s3cret")), with(redeem, ClientAuth{"rp-1", "s3cret", AuthBasic})},
-		{"HTTP Basic, both parts form-encoded", post("/token", code, "Authorization", basic("rp:1", "a+b %:ü")), with(redeem, ClientAuth{"rp:1", "a+b %:ü", AuthBasic})},
-		{"HTTP Basic in lower case, with the same client_id in the body", post("/token", code+"&client_id=rp-1", "Authorization", "basic"+basic("rp-1", "s")[5:]), with(redeem, ClientAuth{"rp-1", "s", AuthBasic})},
-		{"HTTP Basic without a password is a public client", post("/token", code, "Authorization", basic("rp-3", "")), with(redeem, ClientAuth{"rp-3", "", AuthNone})},
-		{"a secret in the body", post("/token", code+"&client_id=rp-1&client_secret=s3cret"), with(redeem, ClientAuth{"rp-1", "s3cret", AuthPost})},
+		{"HTTP Basic", post("/token", code, "Authorization", basic("rp-1", "s3cret")), with(redeem, ClientAuth{ID: "rp-1", Secret: "s3cret", Method: AuthBasic})},
+		{"HTTP Basic, both parts form-encoded", post("/token", code, "Authorization", basic("rp:1", "a+b %:ü")), with(redeem, ClientAuth{ID: "rp:1", Secret: "a+b %:ü", Method: AuthBasic})},
+		{"HTTP Basic in lower case, with the same client_id in the body", post("/token", code+"&client_id=rp-1", "Authorization", "basic"+basic("rp-1", "s")[5:]), with(redeem, ClientAuth{ID: "rp-1", Secret: "s", Method: AuthBasic})},
+		{"HTTP Basic without a password is a public client", post("/token", code, "Authorization", basic("rp-3", "")), with(redeem, ClientAuth{ID: "rp-3", Secret: "", Method: AuthNone})},
+		{"a secret in the body", post("/token", code+"&client_id=rp-1&client_secret=s3cret"), with(redeem, ClientAuth{ID: "rp-1", Secret: "s3cret", Method: AuthPost})},
 		{"a public client with a verifier", post("/token", code+"&client_id=rp-3&code_verifier="+verifier), proven},
-		{"a type with charset", post("/token", code+"&client_id=rp-3", "Content-Type", "application/x-www-form-urlencoded; charset=UTF-8"), with(redeem, ClientAuth{"rp-3", "", AuthNone})},
+		{"a type with charset", post("/token", code+"&client_id=rp-3", "Content-Type", "application/x-www-form-urlencoded; charset=UTF-8"), with(redeem, ClientAuth{ID: "rp-3", Secret: "", Method: AuthNone})},
 		{
 			"client credentials, an empty redirect URI and what is unknown", post("/token", "grant_type=client_credentials&scope=a++b+a&client_id=rp-1&client_secret=s&redirect_uri=&resource=x&resource=y"),
-			TokenRequest{GrantType: "client_credentials", Scope: []string{"a", "b"}, HasRedirectURI: true, Auth: ClientAuth{"rp-1", "s", AuthPost}},
+			TokenRequest{GrantType: "client_credentials", Scope: []string{"a", "b"}, HasRedirectURI: true, Auth: ClientAuth{ID: "rp-1", Secret: "s", Method: AuthPost}},
 		},
-		{"an unknown grant type is the caller's to refuse", post("/token", "grant_type=password&client_id=rp-1"), TokenRequest{GrantType: "password", Auth: ClientAuth{"rp-1", "", AuthNone}}},
+		{"an unknown grant type is the caller's to refuse", post("/token", "grant_type=password&client_id=rp-1"), TokenRequest{GrantType: "password", Auth: ClientAuth{ID: "rp-1", Secret: "", Method: AuthNone}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

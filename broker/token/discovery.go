@@ -30,6 +30,7 @@ type metadata struct {
 	SubjectTypesSupported  []string `json:"subject_types_supported"`
 	IDTokenAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods       []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs          []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	ClaimsSupported        []string `json:"claims_supported"`
 	ChallengeMethods       []string `json:"code_challenge_methods_supported"`
 	PromptValues           []string `json:"prompt_values_supported"`
@@ -69,7 +70,8 @@ func Discovery(issuer string, idTokenAlgs []keys.Algorithm) (Document, error) {
 		ACRValuesSupported:     choice.ACRs(),
 		SubjectTypesSupported:  []string{"public", "pairwise"},
 		IDTokenAlgs:            algs,
-		TokenAuthMethods:       []string{"client_secret_basic", "client_secret_post", "none"},
+		TokenAuthMethods:       []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		TokenAuthAlgs:          keys.AssertionAlgorithms(),
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "picture", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",

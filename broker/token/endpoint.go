@@ -65,10 +65,12 @@ type Options struct {
 	Seal      Sealer
 	Grants    Grants
 	Negatives Negatives
-	Audit     *audit.Log
-	Rand      io.Reader
-	Limits    Limits // nil: no limits
-	Now       func() time.Time
+	// Assertions proves clients that sign for themselves; nil proves none.
+	Assertions Assertions
+	Audit      *audit.Log
+	Rand       io.Reader
+	Limits     Limits // nil: no limits
+	Now        func() time.Time
 	// WayClaim puts the provider instance into ID tokens as bongsu_way. Dev
 	// shows it; production keeps the way out of what websites see (P1).
 	WayClaim bool
@@ -173,6 +175,8 @@ func (e *Endpoint) prove(ctx context.Context, auth oauth.ClientAuth) (*client.Cl
 	case !known.AllowsAuth(auth.Method):
 		e.Audit.Record(ctx, audit.Event{Name: audit.ClientRefused, Client: known.ID, Reason: "method"})
 		return nil, oauth.InvalidClient("The client is registered for another authentication method.")
+	case auth.Method == oauth.AuthPrivateKeyJWT:
+		return known, e.proveAssertion(ctx, known, auth.Assertion)
 	case !known.Public && !known.CheckSecret(auth.Secret):
 		e.Audit.Record(ctx, audit.Event{Name: audit.ClientRefused, Client: known.ID, Reason: "secret"})
 		return nil, oauth.InvalidClient("The client secret is missing or wrong.")
