@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/backchannel"
+	"github.com/bongsu/bongsu/broker/ceiling"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
@@ -60,6 +61,10 @@ type Options struct {
 	// OnChange sees every change of what this node holds of a provider; it must
 	// not block. Nil sees nothing.
 	OnChange func(health.Transition)
+	// OnServing is called when the listeners stand, and OnReload with every
+	// configuration that a reload took over. Either may be nil.
+	OnServing func()
+	OnReload  func(*config.Config)
 	// Fetch changes how outgoing requests are made, before the first one; tests
 	// reach simulated providers with it that have names and certificates of their own.
 	Fetch func(*fetch.Options)
@@ -107,6 +112,11 @@ type Broker struct {
 	token     *token.Endpoint
 	audit     *audit.Log
 	limits    atomic.Pointer[limits]
+	ceilings  *ceiling.Gate
+
+	reloading sync.Mutex
+	taken     *config.Config // what the last reload took over
+	draining  atomic.Bool    // the node is about to stop
 
 	jar         cookie.Jar
 	discovery   token.Document
@@ -134,7 +144,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		o.Now = time.Now
 	}
 	b := &Broker{
-		config: cfg, options: o, logger: o.Logger,
+		config: cfg, taken: cfg, options: o, logger: o.Logger,
 		jar: cookie.NewJar(cfg.Issuer), metrics: newMetrics(),
 		crossOrigin: http.NewCrossOriginProtection(),
 		needsProxy:  cfg.TLS == nil && len(cfg.TrustedProxies) > 0,
@@ -148,6 +158,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open negative log", b.openNegative},
 		{"read clients", b.readClients},
 		{"build limits", b.buildLimits},
+		{"build ceilings", b.buildCeilings},
 		{"build providers", b.buildProviders},
 		{"open health board", b.openBoard},
 		{"open gossip", b.openGossip},
@@ -164,6 +175,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 			return nil, errors.Join(fmt.Errorf("%s: %w", build.name, err), b.Close())
 		}
 	}
+	b.metrics.reloaded(true, o.Now())
 	return b, nil
 }
 

@@ -187,10 +187,7 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 }
 
 func (b *Broker) buildWalk(context.Context) error {
-	ceilings, err := b.ceilings()
-	if err != nil {
-		return err
-	}
+	var err error
 	private := make(map[string][]string)
 	for _, p := range b.config.Providers {
 		if len(p.OnlyFor) > 0 {
@@ -205,7 +202,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(), OnlyFor: private,
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Consents: b.consents, Seal: b.sealing, Keys: b.signing,
-		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: ceilings,
+		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: b.ceilings,
 		Standing: b.standing, Drills: b.drills, Admit: b.mayStartAt,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/bongsu/bongsu/broker/oauth"
 )
 
 // livez answers while the process runs.
@@ -12,8 +14,11 @@ func (b *Broker) livez(w http.ResponseWriter, _ *http.Request) error { return ok
 
 // readyz answers whether a login could succeed here: this site has keys that
 // sign, which one that has just joined may not have yet, and the store takes
-// writes. It never asks a provider or a peer.
+// writes, and this node is not about to stop. It never asks a provider or a peer.
 func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
+	if b.draining.Load() {
+		return oauth.TemporarilyUnavailable("The node is about to stop.")
+	}
 	if err := b.signing.Ready(); err != nil {
 		return err
 	}

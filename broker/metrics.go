@@ -29,6 +29,8 @@ type metrics struct {
 	matches     *prometheus.CounterVec
 	transitions *prometheus.CounterVec
 	limited     *prometheus.CounterVec
+	reloadWell  prometheus.Gauge
+	reloadAt    prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -46,6 +48,8 @@ func newMetrics() *metrics {
 	m.matches = m.counter("bongsu_account_match_total", "What became of identities that nobody has.", "result")
 	m.transitions = m.counter("bongsu_provider_state_transitions_total", "Changes of a provider's state at this node, by the new one.", "provider", "state")
 	m.limited = m.counter("bongsu_requests_limited_total", "Requests made to wait, by the limit that they met.", "limit")
+	m.reloadWell = m.gauge("bongsu_config_last_reload_successful", "1 if the configuration was taken over when it was read last.")
+	m.reloadAt = m.gauge("bongsu_config_last_reload_success_timestamp_seconds", "When a configuration was taken over last.")
 	m.registry.MustRegister(buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, which := range []string{limitStarts, limitStartsOfClient, limitFailures, limitGuesses, limitTokens, limitTokensOfClient} {
@@ -61,6 +65,12 @@ func (m *metrics) counter(name, help string, labels ...string) *prometheus.Count
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.registry.MustRegister(c)
 	return c
+}
+
+func (m *metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	m.registry.MustRegister(g)
+	return g
 }
 
 func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {

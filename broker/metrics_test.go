@@ -56,7 +56,7 @@ func read(t *testing.T, file string) string {
 // written finds the metrics that the program names anywhere.
 func written(t *testing.T) []string {
 	t.Helper()
-	name := regexp.MustCompile(`(?:Name:\s*|desc\(|\.counter\(|\.histogram\()"(bongsu_[a-z_]+)"`)
+	name := regexp.MustCompile(`(?:Name:\s*|desc\(|\.counter\(|\.gauge\(|\.histogram\()"(bongsu_[a-z_]+)"`)
 	found := make(map[string]bool)
 	for _, dir := range []string{".", "../keys", "../providers"} {
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

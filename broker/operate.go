@@ -72,10 +72,6 @@ func domains(id string, configured []string) []string {
 
 // buildDesk builds what takes operators' orders.
 func (b *Broker) buildDesk(context.Context) error {
-	operators := make([]admin.Operator, len(b.config.Operators))
-	for i, o := range b.config.Operators {
-		operators[i] = admin.Operator{Name: o.Name, SecretHashes: o.SecretHashes}
-	}
 	ways := make([]admin.Provider, len(b.config.Providers))
 	for i, p := range b.config.Providers {
 		instance := b.providers[i].Instance()
@@ -86,7 +82,7 @@ func (b *Broker) buildDesk(context.Context) error {
 	}
 	var err error
 	b.desk, err = admin.New(admin.Options{
-		Site: b.config.Site, Node: b.node(), Operators: operators, Providers: ways, Board: b.board,
+		Site: b.config.Site, Node: b.node(), Operators: operators(b.config), Providers: ways, Board: b.board,
 		Negatives: b.negative, Facts: b.store, Outages: b.store, Coverage: b.coverage, Drills: b.drills, Audit: b.audit,
 		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
 	})

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,9 +13,6 @@ import (
 	"sync"
 	"time"
 )
-
-// drain bounds how long requests under way may take when the node stops.
-const drain = 10 * time.Second
 
 // Background runs what goes on beside requests, until ctx ends: the rings'
 // rotation, the feed of negative facts, providers' metadata, the purge of old
@@ -39,8 +37,9 @@ func (b *Broker) Background(ctx context.Context) {
 	running.Wait()
 }
 
-// Run serves the configured listeners until ctx ends, then lets requests under
-// way finish for at most 10 s.
+// Run serves the configured listeners until ctx ends, and then stops as the
+// configuration says: it serves on for a while in which it is not ready, and then
+// lets requests under way finish.
 func (b *Broker) Run(ctx context.Context) error {
 	public, err := listen(ctx, b.config.Listen)
 	if err != nil {
@@ -65,6 +64,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	b.logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("event", "node.serving"),
 		slog.String("issuer", b.config.Issuer.String()), slog.String("site", b.config.Site))
+	if b.options.OnServing != nil {
+		b.options.OnServing()
+	}
 	return b.serveAll(ctx, servers)
 }
 
@@ -74,12 +76,13 @@ type served struct {
 	listener net.Listener
 }
 
-// serveAll runs servers and background work until ctx ends or a server fails.
+// serveAll runs servers and background work until ctx ends or a server fails. The
+// first server is the public one; the others outlive it, so that probes see it go.
 func (b *Broker) serveAll(ctx context.Context, servers []served) error {
-	ctx, stop := context.WithCancel(ctx)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var running sync.WaitGroup
-	running.Go(func() { b.Background(ctx) })
+	running.Go(func() { b.Background(background) })
 	failed := make(chan error, len(servers))
 	for _, s := range servers {
 		running.Go(func() { failed <- s.server.Serve(s.listener) })
@@ -87,19 +90,40 @@ func (b *Broker) serveAll(ctx context.Context, servers []served) error {
 	var result error
 	select {
 	case <-ctx.Done():
+		result = b.drain(failed)
 	case result = <-failed:
-		stop()
 	}
-	shut, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	shut, cancel := context.WithTimeout(background, b.finish())
 	defer cancel()
 	for _, s := range servers {
 		result = errors.Join(result, s.server.Shutdown(shut))
 	}
+	stop()
 	running.Wait()
 	if errors.Is(result, http.ErrServerClosed) {
 		return nil
 	}
 	return result
+}
+
+// drain serves on for the configured while as a node that is about to stop.
+func (b *Broker) drain(failed <-chan error) error {
+	b.draining.Store(true)
+	b.logger.LogAttrs(context.Background(), slog.LevelInfo, "stopping", slog.String("event", "node.draining"),
+		slog.Duration("wait", b.config.Drain.Wait), slog.Duration("finish", b.finish()))
+	over := time.NewTimer(b.config.Drain.Wait)
+	defer over.Stop()
+	select {
+	case <-over.C:
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// finish is how long requests under way may take when the node stops.
+func (b *Broker) finish() time.Duration {
+	return cmp.Or(b.config.Drain.Finish, 10*time.Second)
 }
 
 // Server returns an HTTP server with our bounds on what a stranger may make us

@@ -65,6 +65,9 @@ func (b *Broker) serve(rt route) http.Handler {
 			w.Header()["Cache-Control"] = noStore // redirects too: they carry cookies and codes
 		}
 		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, visitor{support, b.clientAddress(r)}))
+		if b.draining.Load() {
+			w.Header()["Connection"] = []string{"close"} // the next request goes elsewhere
+		}
 		err := b.guarded(rt, answer, r)
 		if err != nil {
 			b.fail(rt, answer, r, err)

@@ -43,15 +43,11 @@ func profileOptional(kind string) bool {
 	return true
 }
 
-// ceilings are what the operator knows the providers to bear.
-func (b *Broker) ceilings() (*ceiling.Gate, error) {
-	limits := map[string]float64{}
-	for _, p := range b.config.Providers {
-		if p.Ceiling > 0 {
-			limits[p.ID] = p.Ceiling
-		}
-	}
-	return ceiling.New(limits, b.options.Now)
+// buildCeilings bounds what the operator knows the providers to bear.
+func (b *Broker) buildCeilings(context.Context) error {
+	var err error
+	b.ceilings, err = ceiling.New(b.config.Ceilings(), b.options.Now)
+	return err
 }
 
 // Observe implements [login.Observer].

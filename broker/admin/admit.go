@@ -52,7 +52,7 @@ func (h *Handler) known(headers []string) string {
 	}
 	sum := sha256.Sum256([]byte(credential))
 	name := ""
-	for _, operator := range h.o.Operators {
+	for _, operator := range *h.operators.Load() {
 		for _, hash := range operator.SecretHashes {
 			if subtle.ConstantTimeCompare(sum[:], hash[:]) == 1 {
 				name = operator.Name

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -27,15 +28,23 @@ const (
 )
 
 // Handler serves operators. It is safe for concurrent use.
-type Handler struct{ o Options }
+type Handler struct {
+	o         Options
+	operators atomic.Pointer[[]Operator]
+}
 
 // New returns a handler.
 func New(o Options) (*Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Handler{o: o}, nil
+	h := &Handler{o: o}
+	h.SetOperators(o.Operators)
+	return h, nil
 }
+
+// SetOperators makes those, and nobody else, the operators from the next request on.
+func (h *Handler) SetOperators(operators []Operator) { h.operators.Store(&operators) }
 
 // Route is one line of the admin listener's table.
 type Route struct {

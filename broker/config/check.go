@@ -41,6 +41,7 @@ func (c *checker) all() {
 	c.ringSecrets()
 	c.keys()
 	c.sessions()
+	c.drain()
 	c.outbound()
 	c.providers()
 	c.clients()
@@ -214,6 +215,12 @@ func (c *checker) sessions() {
 	if s.OutageCeiling > 0 && s.OutageCeiling <= most && s.Lifetime <= most && s.Lifetime+s.OutageCeiling > most {
 		c.add("sessions.outage_ceiling", "sessions.outage_ceiling %s and sessions.lifetime %s must not be longer than %s together", span(s.OutageCeiling), span(s.Lifetime), span(most))
 	}
+}
+
+func (c *checker) drain() {
+	c.config.Drain = Drain(c.file.Drain)
+	c.between("drain.wait", c.file.Drain.Wait, 0, 5*time.Minute)
+	c.between("drain.finish", c.file.Drain.Finish, time.Second, 5*time.Minute)
 }
 
 // between checks the bounds of a duration.

@@ -34,6 +34,7 @@ type Config struct {
 
 	Keys      Keys
 	Sessions  Sessions
+	Drain     Drain
 	Providers []Provider // in menu order
 	Clients   []*client.Client
 	Resources []*client.Resource // APIs that take our access tokens
@@ -117,6 +118,15 @@ type Sessions struct {
 	// OutageCeiling is how much longer than Idle and Lifetime a session may live
 	// while an operator has declared the outage of its provider; 0: no longer.
 	OutageCeiling time.Duration
+}
+
+// Drain is how a node stops.
+type Drain struct {
+	// Wait is how long it goes on serving when it was told to stop, while /readyz
+	// says so to who sends people here.
+	Wait time.Duration
+	// Finish bounds how long requests under way may take after that; 0: 10 s.
+	Finish time.Duration
 }
 
 // Provider is one configured upstream.

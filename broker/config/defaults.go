@@ -21,6 +21,8 @@ const (
 	defaultIdle     = 12 * time.Hour
 	defaultLifetime = 7 * 24 * time.Hour
 
+	defaultFinish = 10 * time.Second // of requests under way
+
 	defaultTimeout = 4 * time.Second // of a provider's answer
 
 	defaultLanguage = "ko"
@@ -38,6 +40,7 @@ func defaults() file {
 		Keys:      fileKeys{ActiveFor: defaultActiveFor, PublishWindow: defaultPublishWindow, RetireFor: defaultRetireFor},
 		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},
 		Health:    fileHealth{Probes: true},
+		Drain:     fileDrain{Finish: defaultFinish},
 		Limits:    defaultLimits(),
 		Languages: fileLanguages{Default: defaultLanguage},
 		Log:       fileLog{Level: defaultLevel},

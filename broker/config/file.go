@@ -31,6 +31,7 @@ type file struct {
 
 	Keys      fileKeys       `yaml:"keys"`
 	Sessions  fileSessions   `yaml:"sessions"`
+	Drain     fileDrain      `yaml:"drain"`
 	Providers []fileProvider `yaml:"providers"`
 	Clients   []fileClient   `yaml:"clients"`
 	Resources []fileResource `yaml:"resources"`
@@ -97,6 +98,11 @@ type fileSessions struct {
 	Lifetime time.Duration `yaml:"lifetime"`
 
 	OutageCeiling time.Duration `yaml:"outage_ceiling"`
+}
+
+type fileDrain struct {
+	Wait   time.Duration `yaml:"wait"`
+	Finish time.Duration `yaml:"finish"`
 }
 
 type fileProvider struct {

@@ -50,6 +50,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Health:    Health{Probes: true},
 		Languages: Languages{Default: "ko"},
+		Drain:     Drain{Finish: 10 * time.Second},
 		Limits:    DefaultLimits(),
 		Log:       Log{Level: "info"},
 	}

@@ -38,7 +38,7 @@ asks the first of them that lives; the header X-Bongsu-Site names it.`,
 				return usageError{fmt.Errorf("--port %d must be from 1 to %d: ports behind it are used as well", o.Port, o.LastPort()), cmd.CommandPath()}
 			}
 			o.Out = cmd.OutOrStdout()
-			err := bounded(cmd.Context(), stopWithin, func(ctx context.Context) error { return dev.Run(ctx, o) })
+			err := bounded(cmd.Context(), 2*stopBeyond, func(ctx context.Context) error { return dev.Run(ctx, o) })
 			if errors.Is(err, dev.ErrPublicIssuer) {
 				return refusal{fmt.Errorf("%w: run serve for one that others can reach", err)}
 			}

@@ -22,10 +22,9 @@ type lineBuffer struct {
 	done chan struct{}
 }
 
-// newLogger returns a logger of JSON lines of at least that level, and what
-// writes out the last of them.
-func newLogger(level string, w io.Writer) (*slog.Logger, io.Closer, error) {
-	var least slog.Level
+// newLogger returns a logger of JSON lines of at least that level, which stands in
+// least from then on, and what writes out the last of them.
+func newLogger(level string, least *slog.LevelVar, w io.Writer) (*slog.Logger, io.Closer, error) {
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, nil, errors.Join(errors.New("log level"), err)
 	}
