@@ -7,7 +7,9 @@
 // by one node of each site, login page and token endpoint every [DeepEvery] by
 // one site of all; the login page takes the place of metadata where a provider has
 // none. One that is under suspicion is asked at once and then every
-// [HurriedEvery], at most [PerMinute] times a minute, until it is good again. A
+// [HurriedEvery], at most [PerMinute] times a minute, until it is good again:
+// mostly by the level that fails, or else the deepest, and by every other before
+// long, because a token endpoint that answers says nothing about a login page. A
 // provider that wants to be left alone is, once it is known whether it fails, and
 // so is one that is retired. Canaries are places that have nothing to do with
 // providers: if they too are out of reach, the trouble is ours.
