@@ -69,7 +69,7 @@ func (b *Broker) takeNote(w http.ResponseWriter, r *http.Request) (web.Note, web
 func (b *Broker) wayOf(id string) web.Way {
 	for _, p := range b.providers {
 		if instance := p.Instance(); instance.ID == id {
-			return web.Way{ID: instance.ID, Kind: instance.Kind, Name: instance.Name}
+			return web.Way{ID: instance.ID, Kind: instance.Brand(), Name: instance.Name}
 		}
 	}
 	return web.Way{ID: id}

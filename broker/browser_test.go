@@ -49,7 +49,7 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-var ways = []string{"kakao", "naver", "google", "apple"}
+var ways = []string{"kakao", "naver", "line", "google", "apple"}
 
 var tongues = []struct{ lang, menu, greeting string }{
 	{"ko", "한빛상점에 로그인해요", "안녕하세요, "},
@@ -120,7 +120,7 @@ func testWaysIn(t *testing.T, c *chrome, i *dev.Instance) {
 				}
 				b.read(tongue.menu)
 				person := "minji"
-				if way == "google" || way == "apple" {
+				if way != "kakao" && way != "naver" {
 					person = "new-" + tongue.lang
 				}
 				b.enter(way, person)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/status"
+	"github.com/bongsu/bongsu/providers"
 )
 
 // buildStatus builds what everybody may read of this site's board. It holds no
@@ -12,7 +13,7 @@ import (
 func (b *Broker) buildStatus(context.Context) error {
 	ways := make([]status.Way, len(b.config.Providers))
 	for i, p := range b.config.Providers {
-		ways[i] = status.Way{ID: p.ID, Kind: p.Kind, Name: p.Name}
+		ways[i] = status.Way{ID: p.ID, Kind: providers.Instance{Kind: p.Kind}.Brand(), Name: p.Name}
 	}
 	var err error
 	b.status, err = status.New(status.Options{

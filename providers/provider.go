@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -37,6 +38,13 @@ type Instance struct {
 	Name     string // what people read where no page knows a translation: "Kakao"
 	Reauth   Reauth
 	FormPost bool // the provider answers with a cross-site POST (response_mode=form_post)
+}
+
+// Brand names the company that people read of: the kind, but for what stands
+// behind a hyphen, which tells apart several kinds of one company.
+func (i Instance) Brand() string {
+	brand, _, _ := strings.Cut(i.Kind, "-")
+	return brand
 }
 
 // Reauth says how far a provider honours a demand for a fresh proof.

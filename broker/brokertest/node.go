@@ -180,9 +180,16 @@ func provider(upstreams *fakeidp.Server, name string) config.Provider {
 		Issuer: upstream.Issuer(), Timeout: 2 * time.Second,
 		Domains: []string{name},
 	}
-	if upstream.Dialect() == fakeidp.Apple {
+	switch upstream.Dialect() {
+	case fakeidp.Apple:
 		p.ClientSecret = ""
 		p.TeamID, p.KeyID, p.PrivateKey = known.TeamID, known.KeyID, known.KeyPEM()
+	case fakeidp.OAuth2:
+		p.Endpoints = map[string]string{
+			"authorize": upstream.URL(fakeidp.Authorize), "token": upstream.URL(fakeidp.Token),
+			"userinfo": upstream.URL(fakeidp.Userinfo), "tokeninfo": upstream.URL(fakeidp.TokenInfo),
+		}
+		p.Claims, p.TokenInfo = map[string]string{"subject": "id", "email_verified": "verified"}, "bearer"
 	}
 	return p
 }

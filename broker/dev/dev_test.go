@@ -26,10 +26,13 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
 }
 
-// A person logs in by every simulated provider: four shapes of upstream, one
-// of which answers by a form from another site.
+// A person logs in by every simulated provider, one of which answers by a form
+// from another site.
 func TestEveryWayIn(t *testing.T) {
-	i := brokertest.Start(t)
+	i := brokertest.Start(t, func(o *dev.Options) { o.Providers = []string{dev.AllProviders} })
+	if got := i.Upstreams().Names(); !slices.Equal(got, dev.Providers()) || len(got) < 10 {
+		t.Fatalf("simulated are %q", got)
+	}
 	for _, way := range i.Upstreams().Names() {
 		t.Run(way, func(t *testing.T) {
 			b := brokertest.NewBrowser(t)
@@ -45,6 +48,28 @@ func TestEveryWayIn(t *testing.T) {
 				t.Error("the same person got another subject")
 			}
 		})
+	}
+}
+
+// Unless others are wanted, these five are on the menu, in the order of the
+// language.
+func TestUsualWays(t *testing.T) {
+	i := brokertest.Start(t)
+	b := brokertest.NewBrowser(t)
+	page := b.Open(i.Demo() + "/login")
+	if got, want := page.IDs("way-"), []string{"way-kakao", "way-naver", "way-google", "way-apple", "way-line"}; !slices.Equal(got, want) {
+		t.Errorf("the menu offers %q, want %q", got, want)
+	}
+	if !strings.Contains(page.Text(), "LINE 로그인") {
+		t.Errorf("the menu reads %s", page.Text())
+	}
+}
+
+func TestProvidersThatAreNone(t *testing.T) {
+	for _, wanted := range [][]string{{"myspace"}, {"kakao", "kakao"}, {""}} {
+		if i, err := dev.New(t.Context(), dev.Options{Providers: wanted}); err == nil {
+			t.Errorf("%q: %v", wanted, i.Stop())
+		}
 	}
 }
 

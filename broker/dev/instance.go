@@ -150,9 +150,12 @@ func (i *Instance) take(ctx context.Context, wanted int) ([]net.Listener, int, e
 }
 
 func (i *Instance) buildUpstreams(context.Context) error {
-	var err error
+	wanted, err := specsOf(i.options.Providers)
+	if err != nil {
+		return err
+	}
 	i.upstreams, err = fakeidp.New(fakeidp.Options{
-		BaseURL: i.at.upstreams, Upstreams: specs(), Network: true, SlowBy: i.options.SlowBy, HoldFor: i.options.HoldFor,
+		BaseURL: i.at.upstreams, Upstreams: wanted, Network: true, SlowBy: i.options.SlowBy, HoldFor: i.options.HoldFor,
 		OnEvent: i.teller.upstream, Logger: i.options.Logger,
 	})
 	if err != nil {

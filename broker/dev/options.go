@@ -20,9 +20,14 @@ var ErrPublicIssuer = errors.New("dev: the issuer is not this machine's own")
 // Options adjusts an instance. The zero value takes free ports, says nothing
 // and keeps nothing.
 type Options struct {
-	Port   int          // the issuer's; the two behind it are taken as well, and more for several sites. 0 picks free ones
-	Issuer string       // empty is http://localhost:PORT; anything that is not loopback is refused
-	Sites  int          // 0 and 1: one, at the issuer's address; up to [MaxSites]: each at an address of its own behind it
+	Port   int    // the issuer's; the two behind it are taken as well, and more for several sites. 0 picks free ones
+	Issuer string // empty is http://localhost:PORT; anything that is not loopback is refused
+	Sites  int    // 0 and 1: one, at the issuer's address; up to [MaxSites]: each at an address of its own behind it
+	// Providers are the simulated providers by name, in the order of the menu
+	// where the language has none; nil is Kakao, Naver, LINE, Google and Apple,
+	// [AllProviders] every one of [Providers].
+	Providers []string
+
 	Out    io.Writer    // where Run prints its banner; nil discards
 	Logger *slog.Logger // nil discards
 
@@ -59,7 +64,7 @@ func (o Options) validate() error {
 	if o.Port < 0 || o.Port > o.LastPort() {
 		return fmt.Errorf("dev: port %d is not from 1 to %d: %s are used", o.Port, o.LastPort(), o.ports())
 	}
-	return nil
+	return CheckProviders(o.Providers)
 }
 
 // issuer returns the issuer's URL on port, having refused any that others

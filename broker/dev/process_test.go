@@ -119,7 +119,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("the last line is %q", ready)
 	}
 	issuer := regexp.MustCompile(`BONGSU_ISSUER=(http://localhost:\d+)`).FindStringSubmatch(banner)
-	for _, want := range []string{"BONGSU_CLIENT_ID=demo\n", "BONGSU_CLIENT_SECRET=demo-secret\n", "kakao naver google apple", "minji"} {
+	for _, want := range []string{"BONGSU_CLIENT_ID=demo\n", "BONGSU_CLIENT_SECRET=demo-secret\n", "kakao naver line google apple", "minji"} {
 		if !strings.Contains(banner, want) {
 			t.Errorf("the banner does not say %q", want)
 		}
@@ -168,7 +168,7 @@ func operatorsSee(t *testing.T, banner string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seen, err := operator.Health(t.Context()); err != nil || seen.Site != "dev" || len(seen.Rows) != 4 {
+	if seen, err := operator.Health(t.Context()); err != nil || seen.Site != "dev" || len(seen.Rows) != 5 {
 		t.Errorf("an operator sees %+v, %v", seen, err)
 	}
 	if status, _ := call(t, http.MethodGet, said[1]+"/admin/health", ""); status != http.StatusUnauthorized {

@@ -83,7 +83,12 @@ func provider(upstreams *fakeidp.Server, name string) (config.Provider, error) {
 		Issuer: upstream.Issuer(), Endpoints: endpointsOf(upstream), Timeout: patience,
 		Domains: []string{name},
 	}
-	if upstream.Dialect() != fakeidp.Apple {
+	switch upstream.Dialect() {
+	case fakeidp.OAuth2:
+		p.Claims, p.TokenInfo = map[string]string{"subject": "id", "email_verified": "verified"}, "bearer"
+		return p, nil
+	case fakeidp.Apple:
+	default:
 		return p, nil
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(known.Key)

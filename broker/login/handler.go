@@ -172,7 +172,7 @@ func New(o Options) (*Handler, error) {
 		instance := p.Instance()
 		h.providers[instance.ID] = p
 		h.candidates = append(h.candidates, choice.Candidate{
-			ID: instance.ID, Kind: choice.Provider, Brand: instance.Kind,
+			ID: instance.ID, Kind: choice.Provider, Brand: instance.Brand(),
 			ACR: choice.ACRProvider, Verdict: choice.Unknown, OnlyFor: o.OnlyFor[instance.ID],
 		})
 	}

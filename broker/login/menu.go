@@ -126,7 +126,7 @@ func (h *Handler) failedLast(v *visit, way string) bool {
 func (h *Handler) wayView(v *visit, way string) web.Way {
 	view := web.Way{ID: way, Href: loginPath(v.login) + "/go/" + way}
 	if p, ok := h.providers[way]; ok {
-		view.Kind, view.Name = p.Instance().Kind, p.Instance().Name
+		view.Kind, view.Name = p.Instance().Brand(), p.Instance().Name
 	}
 	return view
 }

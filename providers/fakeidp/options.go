@@ -25,7 +25,7 @@ const (
 // Options describe the upstreams of one [Server].
 type Options struct {
 	BaseURL   string            // where browsers and the broker reach the server: scheme and host, no trailing slash
-	Upstreams []Spec            // nil is kakao, naver, google and apple, each in its own dialect
+	Upstreams []Spec            // nil is kakao, naver, line, google and apple, each in its own dialect
 	Clients   map[string]Client // by upstream name; one that is missing is [DefaultClient]
 	People    []Person          // beside minji and solo; an equal name replaces them
 

@@ -36,7 +36,7 @@ var _ http.Handler = (*Server)(nil)
 // request may take.
 func New(o Options) (*Server, error) {
 	if o.Upstreams == nil {
-		for _, d := range []Dialect{Kakao, Naver, Google, Apple} {
+		for _, d := range []Dialect{Kakao, Naver, LINE, Google, Apple} {
 			o.Upstreams = append(o.Upstreams, Spec{Name: string(d)})
 		}
 	}

@@ -2,9 +2,18 @@ package look
 
 // names are what people call the known ways in.
 var names = map[string]map[string]string{
-	"ko": {"kakao": "카카오", "naver": "네이버", "google": "Google", "apple": "Apple", "line": "LINE"},
-	"en": {"kakao": "Kakao", "naver": "Naver", "google": "Google", "apple": "Apple", "line": "LINE"},
-	"ja": {"kakao": "カカオ", "naver": "NAVER", "google": "Google", "apple": "Apple", "line": "LINE"},
+	"ko": {
+		"kakao": "카카오", "naver": "네이버", "google": "Google", "apple": "Apple", "line": "LINE",
+		"naver-openid": "네이버 (OpenID)", "github": "GitHub", "facebook": "Facebook",
+	},
+	"en": {
+		"kakao": "Kakao", "naver": "Naver", "google": "Google", "apple": "Apple", "line": "LINE",
+		"naver-openid": "Naver (OpenID)", "github": "GitHub", "facebook": "Facebook",
+	},
+	"ja": {
+		"kakao": "カカオ", "naver": "NAVER", "google": "Google", "apple": "Apple", "line": "LINE",
+		"naver-openid": "NAVER (OpenID)", "github": "GitHub", "facebook": "Facebook",
+	},
 }
 
 // Way returns what people of lang call the way in with id; one we have no
