@@ -20,6 +20,9 @@
 // one store, which stands outside all of them. The simulated providers know which
 // site a request comes from by its name, so that one can be gone for seoul alone.
 //
+// Five providers are simulated unless [Options.Providers] names others; a catalogue
+// of all stands in one table (upstreams.go), each at host names of its own.
+//
 // It composes what others built and decides only what dev mode is: loopback
 // alone (package loopback), clients whose secrets everybody knows, redirect
 // URIs that any port may have, people with accounts. None of it is reachable

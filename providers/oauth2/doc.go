@@ -11,8 +11,12 @@
 // [Wire.ProbeAuthorize], [Wire.ProbeToken]): an answer is ok only if it is known
 // to be a healthy one.
 //
+// Where a provider can say which app a token was issued to, [Owner] asks it before
+// the profile is believed. [NewMapped] is a provider that nobody knows by name: a
+// [Mapping] says where its profile holds what.
+//
 // [Document] reads what providers answer, by exact member names and without
-// rounding large numbers.
+// rounding large numbers, and refuses one that names a member twice.
 //
 // It knows no ID tokens and keeps no tokens: they are dropped with the leg. It
 // accepts no token that a browser or an app brought along, only those that it

@@ -16,6 +16,9 @@
 // only until another signs ([Provider.Missing]); one that an operator distrusts
 // verifies nothing.
 //
+// One provider signs with a secret that it shares with us ([Options].Shared). The
+// token's algorithm alone decides whether that or a published key is asked.
+//
 // It does not know what is special about Kakao, Google or Apple: they are
 // [Options] and [Quirks] made in packages of their own.
 package openid
