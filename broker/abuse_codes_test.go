@@ -16,7 +16,7 @@ import (
 func TestAB11CodeReplay(t *testing.T) { onEveryStore(t, abuse11) }
 
 func abuse11(t *testing.T, n *brokertest.Node) {
-	answer := n.Login(n.NewBrowser(), "kakao", "vic", brokertest.RP1.Request())
+	answer := n.Login(n.NewBrowser(), "kakao", "vic", brokertest.RP1.Request(brokertest.Offline))
 	first := n.Redeem(answer)
 	if first.Status != http.StatusOK {
 		t.Fatalf("the code gave %d %s", first.Status, first.Body)
@@ -28,6 +28,9 @@ func abuse11(t *testing.T, n *brokertest.Node) {
 		refused(t, again, "invalid_grant")
 	}
 	refused(t, n.Userinfo(first.Text("access_token")), "invalid_token")
+	refused(t, n.Refresh(brokertest.RP1, first.Text("refresh_token")), "invalid_grant")
+	inactive(t, n.Introspect(brokertest.RP1, first.Text("access_token")))
+	inactive(t, n.Introspect(brokertest.RP1, first.Text("refresh_token")))
 	if events := n.Events(audit.CodeReplayed); len(events) != 1 || events[0].Client != brokertest.RP1.ID {
 		t.Errorf("%d events tell of the replay, want 1: %+v", len(events), events)
 	}

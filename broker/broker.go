@@ -100,6 +100,7 @@ type Broker struct {
 	signing   *keys.Ring
 	clients   *client.Directory
 	roster    *roster.Roster
+	resources client.Resources
 	providers []providers.Provider
 	accounts  *account.Directory
 	consents  *consent.Register

@@ -105,6 +105,9 @@ func (b *Broker) readClients(ctx context.Context) error {
 	if err := b.clients.SetFile(b.config.Clients); err != nil {
 		return err
 	}
+	if err := b.resources.Set(b.config.Resources); err != nil {
+		return err
+	}
 	var err error
 	b.roster, err = roster.New(roster.Options{
 		Store: b.store, Directory: b.clients, Read: b.config.Client,
@@ -201,7 +204,7 @@ func (b *Broker) buildWalk(context.Context) error {
 	b.login, err = login.New(login.Options{
 		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(), OnlyFor: private,
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
-		Accounts: b.accounts, Sessions: b.sessions, Consents: b.consents, Seal: b.sealing, Keys: b.signing,
+		Accounts: b.accounts, Sessions: b.sessions, Consents: b.consents, Resources: &b.resources, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: b.ceilings,
 		Standing: b.standing, Drills: b.drills, Admit: b.mayStartAt,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
@@ -225,6 +228,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Issuer:     b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
 		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
 		WayClaim: b.options.Dev, Limits: b,
+		Wrap: b.config.ClusterKey, Subjects: b.accounts, Resources: &b.resources,
 	})
 	return err
 }

@@ -64,6 +64,10 @@ func (b *Broker) routes() []route {
 		{"POST /userinfo", machine, b.token.Userinfo},
 		{"OPTIONS /userinfo", machine, b.preflight},
 
+		{"POST /introspect", machine, b.token.Introspect},
+		{"POST /revoke", machine, b.token.Revoke},
+		{"OPTIONS /revoke", machine, b.preflight},
+
 		{"GET /.well-known/openid-configuration", document, discovery},
 		{"GET /.well-known/oauth-authorization-server", document, discovery},
 		{"GET /jwks", document, jwks},

@@ -24,7 +24,10 @@ const (
 	ConsentGiven    Name = "consent.given"        // Reason not_kept: for one login alone
 	ConsentTaken    Name = "consent.withdrawn"    // the website's grants ended with it
 	CodeReplayed    Name = "code.replayed"
-	CodeMisused     Name = "code.misused" // a code at the wrong client, redirect URI or verifier
+	RefreshReplayed Name = "refresh.replayed" // its family ended
+	RefreshMisused  Name = "refresh.misused"  // a refresh token at another client
+	TokenRevoked    Name = "token.revoked"    // by its client; Reason says which kind
+	CodeMisused     Name = "code.misused"     // a code at the wrong client, redirect URI or verifier
 	ClientRefused   Name = "client.refused"
 	SessionEnded    Name = "session.ended"
 	CallbackRefused Name = "callback.refused"

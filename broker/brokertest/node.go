@@ -148,6 +148,10 @@ func (n *Node) settings(s Setup) *config.Config {
 		},
 		Sessions: config.Sessions{Idle: 12 * time.Hour, Lifetime: 7 * 24 * time.Hour},
 		Clients:  slices.Concat(clients(), s.Clients),
+		Resources: []*client.Resource{{
+			ID: API, Name: "Orders", Scopes: []string{"orders.read", "orders.write"},
+			Clients: []string{RP1.ID, RP3.ID}, Introspects: []string{RP2.ID},
+		}},
 		Outbound: config.Outbound{
 			Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AllowHTTP: true,
 		},

@@ -56,10 +56,16 @@ func clients() []*client.Client {
 		c.RedirectURIs = append(c.RedirectURIs, RP1Other)
 		c.PostLogoutRedirectURIs = []string{"https://rp1.example/out"}
 		c.URI = "https://rp1.example/"
-		c.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantClientCredentials}
+		c.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantClientCredentials, client.GrantRefreshToken}
 	})
-	add(RP2, func(c *client.Client) { c.PostLogoutRedirectURIs = []string{"https://rp2.example/out"} })
-	add(RP3, func(c *client.Client) { c.Native = true })
+	add(RP2, func(c *client.Client) {
+		c.PostLogoutRedirectURIs = []string{"https://rp2.example/out"}
+		c.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantRefreshToken}
+	})
+	add(RP3, func(c *client.Client) {
+		c.Native = true
+		c.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantRefreshToken}
+	})
 	add(Optional, func(c *client.Client) { c.PKCEOptional = true })
 	add(ES256, func(c *client.Client) { c.IDTokenAlg = keys.ES256 })
 	add(EdDSA, func(c *client.Client) { c.IDTokenAlg = keys.EdDSA })

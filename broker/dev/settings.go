@@ -113,13 +113,15 @@ func clients(at places) []*client.Client {
 	demo.ID, demo.Name, demo.Names = clientDemo, "Hanbit Store", names
 	demo.FirstParty, demo.PKCEOptional = true, true
 	demo.SecretHashes = [][32]byte{client.HashSecret(secretDemo)}
-	demo.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantClientCredentials}
+	demo.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantClientCredentials, client.GrantRefreshToken}
 
 	spa.ID, spa.Name = clientSPA, "Hanbit SPA"
 	spa.FirstParty, spa.Public = true, true
+	spa.GrantTypes = []string{client.GrantAuthorizationCode, client.GrantRefreshToken}
 
 	third.ID, third.Name = clientThird, "Third-party website"
 	third.OptionalScopes = []string{"phone"}
 	third.SecretHashes = [][32]byte{client.HashSecret(secretThird)}
+	third.GrantTypes = spa.GrantTypes
 	return []*client.Client{&demo, &spa, &third}
 }

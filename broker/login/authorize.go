@@ -103,6 +103,9 @@ func (h *Handler) admissible(v *visit) error {
 			return refusal
 		}
 	}
+	if refusal := h.targets(v); refusal != nil {
+		return refusal
+	}
 	if err := h.readHint(v); err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (h *Handler) code(v *visit) token.Code {
 	return token.Code{
 		Login: v.login.ID, Arbiter: token.Writer, Client: v.client.ID,
 		Redirect: request.RedirectURI, Challenge: request.Challenge,
-		Scope: request.Scope, Nonce: request.Nonce, Issued: h.Now().Unix(),
+		Scope: request.Scope, Resources: request.Resources, Nonce: request.Nonce, Issued: h.Now().Unix(),
 		Account: v.found.ID, Epoch: v.found.Epoch,
 		Subject: h.Accounts.Subject(*v.found, v.client),
 		Claims:  account.ClaimsOf(*v.found, request.Scope),

@@ -78,7 +78,7 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but OnlyFor, Counts, Language, Standing,
+// Options says what the walk works with. All fields but OnlyFor, Resources, Counts, Language, Standing,
 // Drills, Admit, Now and Dev are required.
 type Options struct {
 	Issuer    *url.URL
@@ -87,7 +87,8 @@ type Options struct {
 	// OnlyFor are the clients that alone may use a provider, by instance id; one
 	// that is missing is for all.
 	OnlyFor   map[string][]string
-	Unordered bool // the operator gave no order: the person's language decides
+	Resources Resources // nil: there are none
+	Unordered bool      // the operator gave no order: the person's language decides
 	Accounts  *account.Directory
 	Sessions  *session.Keeper
 	Consents  Consents
@@ -147,6 +148,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Resources == nil {
+		o.Resources = &client.Resources{}
 	}
 	if o.Counts == nil {
 		o.Counts = uncounted{}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The bounds of an authorization request in bytes.
@@ -30,9 +31,17 @@ const (
 	ScopeProfile = "profile"
 	ScopeEmail   = "email"
 	ScopePhone   = "phone"
+
+	ScopeOfflineAccess = "offline_access" // OpenID Connect Core 11
 )
 
-var knownScopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone}
+// maxResources and maxOther bound what a request asks of resource servers.
+const (
+	maxResources = 4
+	maxOther     = 32
+)
+
+var knownScopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeOfflineAccess}
 
 // Scopes returns the known scopes, for discovery. The caller owns the slice.
 func Scopes() []string { return slices.Clone(knownScopes) }
@@ -45,6 +54,8 @@ type AuthorizationRequest struct {
 	ResponseType string   `json:"rt,omitempty"` // "code"
 	ResponseMode string   `json:"rm,omitempty"` // "query" or empty, which means the same
 	Scope        []string `json:"s,omitempty"`  // known ones, openid among them
+	Resources    []string `json:"rs,omitempty"` // unchecked identifiers (RFC 8707 2.1), at most 4
+	OtherScope   []string `json:"os,omitempty"` // beside Resources: what they may know, at most 32
 	State        string   `json:"st,omitempty"` // byte-exact
 	Nonce        string   `json:"n,omitempty"`
 	Challenge    string   `json:"ch,omitempty"` // PKCE, S256
@@ -67,9 +78,14 @@ var authorizationParams = []string{
 	"claims", "request", "request_uri",
 }
 
+// resourceParam may be sent several times (RFC 8707 2).
+const resourceParam = "resource"
+
 // AuthorizationParameters returns the names of all known parameters of an
 // authorization request. The caller owns the slice.
-func AuthorizationParameters() []string { return slices.Concat(clientParams, authorizationParams) }
+func AuthorizationParameters() []string {
+	return append(slices.Concat(clientParams, authorizationParams), resourceParam)
+}
 
 // PeekClient returns the two parameters that must be trusted before anything may
 // be redirected. Its error, an [*Error], is shown on our own page.
@@ -205,14 +221,35 @@ func (r *AuthorizationRequest) parsePKCE(v url.Values) *Error {
 }
 
 func (r *AuthorizationRequest) parseScope(v url.Values) *Error {
+	if e := r.parseResources(v[resourceParam]); e != nil {
+		return e
+	}
 	for _, scope := range list(v.Get("scope")) {
-		if slices.Contains(knownScopes, scope) {
+		switch {
+		case slices.Contains(knownScopes, scope):
 			r.Scope = append(r.Scope, scope)
+		case len(r.Resources) > 0 && len(r.OtherScope) < maxOther:
+			r.OtherScope = append(r.OtherScope, scope)
 		}
 	}
 	r.Nonce = v.Get("nonce")
 	if !slices.Contains(r.Scope, ScopeOpenID) {
 		return InvalidScope("The scope must contain openid.")
+	}
+	return nil
+}
+
+func (r *AuthorizationRequest) parseResources(ids []string) *Error {
+	for _, id := range ids {
+		switch {
+		case id == "" || dirty(id) || strings.Contains(id, " "):
+			return InvalidTarget("The parameter resource must be the identifier of a resource server.")
+		case !slices.Contains(r.Resources, id):
+			r.Resources = append(r.Resources, id)
+		}
+	}
+	if len(r.Resources) > maxResources {
+		return InvalidTarget("Ask for at most 4 resources at a time.")
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestParseAuthorization(t *testing.T) {
 	age := 300
 	want := AuthorizationRequest{
 		ClientID: "rp-1", RedirectURI: "https://rp.example/cb", ResponseType: "code", ResponseMode: "query",
-		Scope: []string{"openid", "email", "phone"}, State: `{"a":"&한"}  `, Nonce: "n-0S6", Challenge: challenge,
+		Scope: []string{"openid", "email", "offline_access", "phone"}, State: `{"a":"&한"}  `, Nonce: "n-0S6", Challenge: challenge,
 		Prompt: []string{"login", "consent"}, MaxAge: &age, ACRValues: []string{"phr", "urn:bongsu:acr:provider"},
 		LoginHint: "minji@example.kr", IDTokenHint: "a.b.c", IDPHint: "kakao", UILocales: []string{"ko-KR", "en"},
 	}
@@ -194,7 +194,7 @@ func TestPeekClient(t *testing.T) {
 }
 
 func TestNamesForOthers(t *testing.T) {
-	if diff := cmp.Diff([]string{"openid", "profile", "email", "phone"}, Scopes()); diff != "" {
+	if diff := cmp.Diff([]string{"openid", "profile", "email", "phone", "offline_access"}, Scopes()); diff != "" {
 		t.Error(diff)
 	}
 	Scopes()[0], AuthorizationParameters()[0] = "x", "x"

@@ -17,6 +17,7 @@ const (
 	CodeUnsupportedGrantType    = "unsupported_grant_type"
 	CodeUnsupportedResponseType = "unsupported_response_type"
 	CodeInvalidScope            = "invalid_scope"
+	CodeInvalidTarget           = "invalid_target" // RFC 8707 2
 	CodeAccessDenied            = "access_denied"
 	CodeServerError             = "server_error"
 	CodeTemporarilyUnavailable  = "temporarily_unavailable"
@@ -86,6 +87,11 @@ func UnsupportedResponseType(desc string) *Error {
 // InvalidScope says that the scope is missing, malformed or too wide. 400.
 func InvalidScope(desc string) *Error {
 	return newError(CodeInvalidScope, http.StatusBadRequest, desc)
+}
+
+// InvalidTarget says that a resource is unknown, or not for this client (RFC 8707 2). 400.
+func InvalidTarget(desc string) *Error {
+	return newError(CodeInvalidTarget, http.StatusBadRequest, desc)
 }
 
 // AccessDenied says that the person or the broker refused. 403.

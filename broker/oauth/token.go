@@ -12,6 +12,7 @@ import (
 const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantClientCredentials = "client_credentials"
+	GrantRefreshToken      = "refresh_token"
 )
 
 // The ways a client authenticates.
@@ -37,7 +38,8 @@ type ClientAuth struct {
 	Method    string // AuthBasic, AuthPost, AuthPrivateKeyJWT or AuthNone
 }
 
-// TokenRequest is a parsed token request. Code and Verifier are secrets.
+// TokenRequest is a parsed token request. Code, Verifier and RefreshToken are
+// secrets.
 type TokenRequest struct {
 	GrantType      string
 	Code           string
@@ -45,13 +47,15 @@ type TokenRequest struct {
 	HasRedirectURI bool // sent, be it empty
 	Verifier       string
 	HasVerifier    bool
+	RefreshToken   string
 	Scope          []string
+	Resources      []string // as they were sent (RFC 8707 2.2)
 	Auth           ClientAuth
 }
 
 // tokenParams are the known parameters: none of them may be doubled.
 var tokenParams = []string{
-	"grant_type", "code", "redirect_uri", "code_verifier", "scope", "client_id", "client_secret",
+	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "client_secret",
 	"client_assertion", "client_assertion_type",
 }
 
@@ -83,7 +87,9 @@ func ParseToken(w http.ResponseWriter, r *http.Request) (TokenRequest, error) {
 		HasRedirectURI: v.Has("redirect_uri"),
 		Verifier:       v.Get("code_verifier"),
 		HasVerifier:    v.Has("code_verifier"),
+		RefreshToken:   v.Get("refresh_token"),
 		Scope:          list(v.Get("scope")),
+		Resources:      v["resource"],
 		Auth:           auth,
 	}
 	if e := t.check(); e != nil {
@@ -98,6 +104,8 @@ func (t TokenRequest) check() *Error {
 		return InvalidRequest("Add grant_type, for example grant_type=authorization_code.")
 	case t.GrantType == GrantAuthorizationCode && t.Code == "":
 		return InvalidRequest("Add code, the value the redirect URI received.")
+	case t.GrantType == GrantRefreshToken && t.RefreshToken == "":
+		return InvalidRequest("Add refresh_token, the value that the last answer gave.")
 	case t.HasVerifier && !validVerifier(t.Verifier):
 		return InvalidRequest("code_verifier must be 43 to 128 letters, digits, '-', '.', '_' or '~'.")
 	}

@@ -50,7 +50,7 @@ func TestParseToken(t *testing.T) {
 		{"a type with charset", post("/token", code+"&client_id=rp-3", "Content-Type", "application/x-www-form-urlencoded; charset=UTF-8"), with(redeem, ClientAuth{ID: "rp-3", Secret: "", Method: AuthNone})},
 		{
 			"client credentials, an empty redirect URI and what is unknown", post("/token", "grant_type=client_credentials&scope=a++b+a&client_id=rp-1&client_secret=s&redirect_uri=&resource=x&resource=y"),
-			TokenRequest{GrantType: "client_credentials", Scope: []string{"a", "b"}, HasRedirectURI: true, Auth: ClientAuth{ID: "rp-1", Secret: "s", Method: AuthPost}},
+			TokenRequest{GrantType: "client_credentials", Scope: []string{"a", "b"}, HasRedirectURI: true, Resources: []string{"x", "y"}, Auth: ClientAuth{ID: "rp-1", Secret: "s", Method: AuthPost}},
 		},
 		{"an unknown grant type is the caller's to refuse", post("/token", "grant_type=password&client_id=rp-1"), TokenRequest{GrantType: "password", Auth: ClientAuth{ID: "rp-1", Secret: "", Method: AuthNone}}},
 	}

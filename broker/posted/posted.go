@@ -30,6 +30,9 @@ const life = 2 * time.Minute
 // lines beyond 8 KiB.
 const maxSealed = 6000
 
+// maxValues bounds how often one parameter is kept: resource may come four times.
+const maxValues = 5
+
 // Sealer seals and opens the value.
 type Sealer interface {
 	Seal(p seal.Purpose, plaintext []byte) (string, error)
@@ -60,7 +63,7 @@ func (d Desk) Accept(w http.ResponseWriter, r *http.Request, path string, names 
 	kept := url.Values{}
 	for _, name := range names {
 		if values := form[name]; len(values) > 0 {
-			kept[name] = values[:min(len(values), 2)]
+			kept[name] = values[:min(len(values), maxValues)]
 		}
 	}
 	plain, err := json.Marshal(envelope{At: d.Now().Unix(), Values: kept})

@@ -73,7 +73,7 @@ func TestWhatWasPostedIsRead(t *testing.T) {
 		{"what is known", url.Values{"state": {"s&=+ 봉"}, "code": {"c"}}, url.Values{"state": {"s&=+ 봉"}, "code": {"c"}}},
 		{"nothing", url.Values{}, url.Values{}},
 		{"unknown names are dropped", url.Values{"state": {"s"}, "other": {"o"}}, url.Values{"state": {"s"}}},
-		{"doubles are kept, so that they are noticed", url.Values{"state": {"1", "2", "3"}}, url.Values{"state": {"1", "2"}}},
+		{"doubles are kept, so that they are noticed", url.Values{"state": {"1", "2", "3"}}, url.Values{"state": {"1", "2", "3"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,11 +3,13 @@ package token
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/id"
+	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/keys"
 )
 
@@ -39,7 +41,8 @@ type idTokenClaims struct {
 
 // AccessClaims is the payload of an access token (RFC 9068 2.2). Grant, SID and
 // Epoch let our own endpoints obey negative facts; a client's own token
-// (client_credentials) has none of them.
+// (client_credentials) has none of them, and one of a grant for offline access
+// no SID.
 type AccessClaims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
@@ -52,21 +55,25 @@ type AccessClaims struct {
 	Grant    string `json:"gid,omitempty"`
 	SID      string `json:"sid,omitempty"`
 	Epoch    int64  `json:"epo,omitempty"`
+
+	// The rest is for resource servers (RFC 9068 2.2.1).
+	AuthTime int64    `json:"auth_time,omitempty"`
+	ACR      string   `json:"acr,omitempty"`
+	AMR      []string `json:"amr,omitempty"`
 }
 
-// issue signs the tokens that a code gives.
-func (e *Endpoint) issue(c Code, known *client.Client, grantID string, now time.Time) (response, error) {
-	tokenID, err := id.New(e.Rand)
+// issue signs the tokens that a code, or what is left of one in its grant,
+// gives: an access token for t, and an ID token if the scope asks for one.
+func (e *Endpoint) issue(c Code, known *client.Client, grantID string, t target, now time.Time) (response, error) {
+	access, err := e.accessToken(c, grantID, t, now)
 	if err != nil {
 		return response{}, err
 	}
-	access, err := e.sign(keys.AccessToken, keys.ES256, AccessClaims{
-		Issuer: e.Issuer, Subject: c.Subject, Audience: e.Issuer,
-		Expires: now.Add(accessTokenLife).Unix(), IssuedAt: now.Unix(), ID: tokenID,
-		Client: c.Client, Scope: joinScope(c.Scope), Grant: grantID, SID: c.SID, Epoch: c.Epoch,
-	})
-	if err != nil {
-		return response{}, err
+	answer := response{
+		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLife / time.Second), Scope: joinScope(t.scope),
+	}
+	if !slices.Contains(c.Scope, oauth.ScopeOpenID) { // a refresh that asked for less
+		return answer, nil
 	}
 	claims := idTokenClaims{
 		Issuer: e.Issuer, Subject: c.Subject, Audience: c.Client,
@@ -77,14 +84,29 @@ func (e *Endpoint) issue(c Code, known *client.Client, grantID string, now time.
 	if e.WayClaim {
 		claims.Way = c.Way
 	}
-	idToken, err := e.sign(keys.IDToken, known.IDTokenAlg, claims)
+	answer.IDToken, err = e.sign(keys.IDToken, known.IDTokenAlg, claims)
+	return answer, err
+}
+
+// accessToken signs an access token of a person's grant. One that may go on
+// while the person is away does not hang on the session that began it.
+func (e *Endpoint) accessToken(c Code, grantID string, t target, now time.Time) (string, error) {
+	tokenID, err := id.New(e.Rand)
 	if err != nil {
-		return response{}, err
+		return "", err
 	}
-	return response{
-		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLife / time.Second),
-		IDToken: idToken, Scope: joinScope(c.Scope),
-	}, nil
+	claims := AccessClaims{
+		Issuer: e.Issuer, Subject: c.Subject, Audience: t.audience,
+		Expires: now.Add(accessTokenLife).Unix(), IssuedAt: now.Unix(), ID: tokenID,
+		Client: c.Client, Scope: joinScope(t.scope), Grant: grantID, SID: c.SID, Epoch: c.Epoch,
+	}
+	if slices.Contains(c.Scope, oauth.ScopeOfflineAccess) {
+		claims.SID = ""
+	}
+	if t.audience != e.Issuer {
+		claims.AuthTime, claims.ACR, claims.AMR = c.AuthTime, c.ACR, c.AMR
+	}
+	return e.sign(keys.AccessToken, t.alg, claims)
 }
 
 func (e *Endpoint) sign(kind keys.Kind, alg keys.Algorithm, claims any) (string, error) {

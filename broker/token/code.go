@@ -40,6 +40,7 @@ type Code struct {
 	Redirect  string   `json:"u"`
 	Challenge string   `json:"h,omitempty"` // S256; empty: the client sent none
 	Scope     []string `json:"s,omitempty"`
+	Resources []string `json:"rs,omitempty"` // resource servers its tokens may be for
 	Nonce     string   `json:"n,omitempty"`
 	Issued    int64    `json:"i"` // Unix seconds
 
@@ -100,6 +101,6 @@ func (c Code) grant(id, sealed string, now time.Time) store.Grant {
 		ID: id, LoginID: c.Login, CodeHash: hash[:],
 		AccountID: c.Account, ClientID: c.Client, SID: c.SID, Scope: c.Scope,
 		Provider: c.Way, ACR: c.ACR, AMR: c.AMR, AuthTime: time.Unix(c.AuthTime, 0).UTC(),
-		CreatedAt: now.UTC(), ExpiresAt: now.Add(grantLife).UTC(),
+		CreatedAt: now.UTC(), ExpiresAt: now.Add(grantLife).UTC(), Epoch: c.Epoch, Resources: c.Resources,
 	}
 }

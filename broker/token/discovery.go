@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/keys"
 )
 
@@ -21,6 +23,8 @@ type metadata struct {
 	TokenEndpoint          string   `json:"token_endpoint"`
 	UserinfoEndpoint       string   `json:"userinfo_endpoint"`
 	JWKSURI                string   `json:"jwks_uri"`
+	IntrospectionEndpoint  string   `json:"introspection_endpoint"` // RFC 7662, RFC 8414 2
+	RevocationEndpoint     string   `json:"revocation_endpoint"`    // RFC 7009
 	EndSessionEndpoint     string   `json:"end_session_endpoint"`
 	ScopesSupported        []string `json:"scopes_supported"`
 	ResponseTypesSupported []string `json:"response_types_supported"`
@@ -31,6 +35,10 @@ type metadata struct {
 	IDTokenAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods       []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgs          []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionMethods   []string `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationMethods      []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAlgs      []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	RevocationAlgs         []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	ClaimsSupported        []string `json:"claims_supported"`
 	ChallengeMethods       []string `json:"code_challenge_methods_supported"`
 	PromptValues           []string `json:"prompt_values_supported"`
@@ -56,22 +64,29 @@ func Discovery(issuer string, idTokenAlgs []keys.Algorithm) (Document, error) {
 	for _, a := range idTokenAlgs {
 		algs = append(algs, string(a))
 	}
+	proofs := slices.Clip([]string{"client_secret_basic", "client_secret_post", "private_key_jwt"})
 	body, err := json.Marshal(metadata{
 		Issuer:                 issuer,
 		AuthorizationEndpoint:  issuer + "/authorize",
 		TokenEndpoint:          issuer + "/token",
 		UserinfoEndpoint:       issuer + "/userinfo",
 		JWKSURI:                issuer + "/jwks",
+		IntrospectionEndpoint:  issuer + "/introspect",
+		RevocationEndpoint:     issuer + "/revoke",
 		EndSessionEndpoint:     issuer + "/logout",
-		ScopesSupported:        []string{"openid", "profile", "email", "phone"},
+		ScopesSupported:        oauth.Scopes(),
 		ResponseTypesSupported: []string{"code"},
 		ResponseModesSupported: []string{"query"},
-		GrantTypesSupported:    []string{"authorization_code", "client_credentials"},
+		GrantTypesSupported:    []string{"authorization_code", "refresh_token", "client_credentials"},
 		ACRValuesSupported:     choice.ACRs(),
 		SubjectTypesSupported:  []string{"public", "pairwise"},
 		IDTokenAlgs:            algs,
-		TokenAuthMethods:       []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		TokenAuthMethods:       append(proofs, "none"),
 		TokenAuthAlgs:          keys.AssertionAlgorithms(),
+		IntrospectionMethods:   proofs,
+		IntrospectionAlgs:      keys.AssertionAlgorithms(),
+		RevocationMethods:      append(proofs, "none"),
+		RevocationAlgs:         keys.AssertionAlgorithms(),
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "picture", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",

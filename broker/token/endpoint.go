@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,19 @@ type Signer interface {
 type Grants interface {
 	ClaimCode(ctx context.Context, g store.Grant) (grantID string, err error)
 	GrantedAccount(ctx context.Context, grantID string) (store.Grant, store.Account, error)
+	RefreshFamily(ctx context.Context, grantID string, minCount int64) (store.Grant, store.Account, error)
+	RotateRefresh(ctx context.Context, r store.Rotation) (graced bool, err error)
+}
+
+// Subjects names accounts as a client knows them.
+type Subjects interface {
+	Subject(a store.Account, c *client.Client) string
+}
+
+// Wrapper protects the keys of refresh families at rest.
+type Wrapper interface {
+	Wrap(context string, plaintext []byte) ([]byte, error)
+	Unwrap(context string, wrapped []byte) ([]byte, error)
 }
 
 // Negatives is what no longer holds, whatever was signed.
@@ -63,8 +77,11 @@ type Options struct {
 	Clients   Clients
 	Keys      Signer
 	Seal      Sealer
+	Wrap      Wrapper
 	Grants    Grants
 	Negatives Negatives
+	Subjects  Subjects
+	Resources Resources
 	// Assertions proves clients that sign for themselves; nil proves none.
 	Assertions Assertions
 	Audit      *audit.Log
@@ -76,18 +93,21 @@ type Options struct {
 	WayClaim bool
 }
 
-// Endpoint serves the token endpoint and userinfo. It is safe for concurrent use.
+// Endpoint serves the token endpoint, userinfo, introspection and revocation. It is safe for concurrent use.
 type Endpoint struct {
 	Options
 
-	unsettled unsettled
+	unsettled unsettled // claims of codes
+	unrotated unsettled // uses of refresh tokens
+	recent    recent
 }
 
 // New returns an endpoint.
 func New(o Options) (*Endpoint, error) {
 	if o.Issuer == "" || o.Clients == nil || o.Keys == nil || o.Seal == nil ||
-		o.Grants == nil || o.Negatives == nil || o.Audit == nil || o.Rand == nil {
-		return nil, errors.New("token: issuer, clients, keys, sealer, grants, negatives, audit and randomness are required")
+		o.Wrap == nil || o.Grants == nil || o.Negatives == nil || o.Subjects == nil || o.Resources == nil ||
+		o.Audit == nil || o.Rand == nil {
+		return nil, errors.New("token: issuer, clients, keys, sealer, wrapper, grants, negatives, subjects, resources, audit and randomness are required")
 	}
 	if o.Limits == nil {
 		o.Limits = unlimited{}
@@ -105,6 +125,8 @@ type response struct {
 	ExpiresIn   int    `json:"expires_in"` // seconds
 	IDToken     string `json:"id_token,omitempty"`
 	Scope       string `json:"scope,omitempty"`
+
+	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
 // Token is the token endpoint: one pipeline, in which a grant type fills in
@@ -135,7 +157,9 @@ func (e *Endpoint) exchange(ctx context.Context, known *client.Client, request o
 	case client.GrantAuthorizationCode:
 		return e.redeem(ctx, known, request)
 	case client.GrantClientCredentials:
-		return e.clientToken(known)
+		return e.clientToken(known, request)
+	case client.GrantRefreshToken:
+		return e.refresh(ctx, known, request)
 	default:
 		return response{}, refuseGrantType(request.GrantType)
 	}
@@ -203,21 +227,28 @@ func (e *Endpoint) redeem(ctx context.Context, known *client.Client, request oau
 	if !e.stands(code.Account, code.SID, code.Epoch) || e.void(code.Way, code.Issued) {
 		return response{}, oauth.InvalidGrant("The login behind the code has ended.")
 	}
-	return e.settle(ctx, code, known, request.Code, now)
+	return e.settle(ctx, code, known, request, now)
 }
 
 // settle signs and claims. A claim whose outcome stayed unknown before goes on
 // as the same attempt.
-func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, sealed string, now time.Time) (response, error) {
-	grant := code.grant("", sealed, now)
-	var err error
-	var again bool
-	if grant.ID, again = e.unsettled.take(grant.CodeHash); !again {
-		if grant.ID, err = id.Dated(now, e.Rand); err != nil { // rows of one time stand together in the index
+func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, request oauth.TokenRequest, now time.Time) (response, error) {
+	t, err := e.target(known, code.Resources, code.Scope, request.Resources)
+	if err != nil {
+		return response{}, err
+	}
+	grant := code.grant("", request.Code, now)
+	try, again := e.unsettled.take(grant.CodeHash)
+	if !again {
+		if try, err = e.attempt(code, known, now); err != nil {
 			return response{}, err
 		}
 	}
-	answer, err := e.issue(code, known, grant.ID, now)
+	grant.ID = try.id
+	answer, err := e.issue(code, known, grant.ID, t, now)
+	if err == nil {
+		answer.RefreshToken, err = e.family(&grant, try.family)
+	}
 	if err == nil {
 		err = e.claim(ctx, code, grant)
 	}
@@ -225,9 +256,23 @@ func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, 
 		return answer, nil
 	}
 	if _, decided := errors.AsType[*oauth.Error](err); !decided {
-		e.unsettled.keep(grant.CodeHash, grant.ID, time.Unix(code.Issued, 0).Add(CodeLife), now)
+		try.until = time.Unix(code.Issued, 0).Add(CodeLife)
+		e.unsettled.keep(grant.CodeHash, try, now)
 	}
 	return response{}, err
+}
+
+// attempt begins the claim of a code.
+func (e *Endpoint) attempt(code Code, known *client.Client, now time.Time) (attempt, error) {
+	grantID, err := id.Dated(now, e.Rand) // rows of one time stand together in the index
+	if err != nil {
+		return attempt{}, err
+	}
+	try := attempt{id: grantID}
+	if slices.Contains(code.Scope, oauth.ScopeOfflineAccess) && known.AllowsGrant(client.GrantRefreshToken) {
+		try.family, err = newFamilyKey(e.Rand)
+	}
+	return try, err
 }
 
 // checkCode compares the code with who redeems it and how (RFC 6749 4.1.3, RFC
@@ -282,26 +327,11 @@ func (e *Endpoint) void(provider string, at int64) bool {
 	return at <= e.Negatives.Epoch(store.ProviderSessionsEnded, provider)
 }
 
-// clientToken is a client's token for itself (RFC 6749 4.4).
-func (e *Endpoint) clientToken(known *client.Client) (response, error) {
-	now := e.Now()
-	tokenID, err := id.New(e.Rand)
-	if err != nil {
-		return response{}, err
-	}
-	access, err := e.sign(keys.AccessToken, keys.ES256, AccessClaims{
-		Issuer: e.Issuer, Subject: known.ID, Audience: e.Issuer,
-		Expires: now.Add(accessTokenLife).Unix(), IssuedAt: now.Unix(), ID: tokenID, Client: known.ID,
-	})
-	if err != nil {
-		return response{}, err
-	}
-	return response{AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLife / time.Second)}, nil
-}
-
 func refuseGrantType(grantType string) error {
-	if grantType != client.GrantAuthorizationCode && grantType != client.GrantClientCredentials {
-		return oauth.UnsupportedGrantType("grant_type must be authorization_code or client_credentials.")
+	switch grantType {
+	case client.GrantAuthorizationCode, client.GrantClientCredentials, client.GrantRefreshToken:
+	default:
+		return oauth.UnsupportedGrantType("grant_type must be authorization_code, refresh_token or client_credentials.")
 	}
 	return oauth.UnauthorizedClient("The client is not registered for grant_type " + grantType + ".")
 }

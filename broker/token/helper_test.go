@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -98,6 +99,21 @@ func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	return nil
 }
 
+// RefreshFamily and RotateRefresh are not asked: what a family does is tested
+// with the store itself.
+func (g *grants) RefreshFamily(context.Context, string, int64) (store.Grant, store.Account, error) {
+	return store.Grant{}, store.Account{}, cmp.Or(g.fails, store.ErrNotFound)
+}
+
+func (g *grants) RotateRefresh(context.Context, store.Rotation) (bool, error) {
+	return false, cmp.Or(g.fails, store.ErrNotFound)
+}
+
+// subjects are the same for everybody.
+type subjects struct{}
+
+func (subjects) Subject(a store.Account, _ *client.Client) string { return "u_" + a.ID }
+
 type house struct {
 	t        testing.TB
 	endpoint *Endpoint
@@ -107,6 +123,8 @@ type house struct {
 	facts    *facts
 	now      time.Time
 	events   []audit.Event
+
+	resources client.Resources
 }
 
 func newHouse(t testing.TB) *house {
@@ -137,7 +155,8 @@ func newHouse(t testing.TB) *house {
 	registry, err := client.NewRegistry([]*client.Client{&shop, &ec, &ed, &public, &plain})
 	h.must(err)
 	h.endpoint, err = New(Options{
-		Issuer: issuer, Clients: registry, Keys: signing, Seal: h.ring, Grants: h.grants, Negatives: h.facts,
+		Issuer: issuer, Clients: registry, Keys: signing, Seal: h.ring, Wrap: key, Grants: h.grants, Negatives: h.facts,
+		Subjects: subjects{}, Resources: &h.resources,
 		Audit: audit.New(slog.New(slog.DiscardHandler), nil, func(e audit.Event) { h.events = append(h.events, e) }),
 		Rand:  rand.Reader, Now: clock,
 	})

@@ -8,24 +8,25 @@ import (
 // maxUnsettled bounds how many claims of unknown outcome are remembered.
 const maxUnsettled = 10_000
 
-// unsettled remembers claims whose outcome nobody knows: the store was asked
+// unsettled remembers claims of codes, or uses of refresh tokens, whose outcome nobody knows: the store was asked
 // and did not answer in time, so the claim may have been written all the same.
 // The website was told to try again; when it does here, the attempt goes on
 // under its old grant id and is not taken for a replay. Taking an attempt
 // forgets it, so that of two that redeem one code at once only one goes on.
 type unsettled struct {
 	mu       sync.Mutex
-	attempts map[string]attempt // by the code's hash
+	attempts map[string]attempt // by the hash of the code or token
 }
 
-// attempt is one claim of unknown outcome.
+// attempt is one claim of a code, or one use of a refresh token.
 type attempt struct {
-	grantID string
-	until   time.Time // the code's end
+	id     string    // of the grant, or of the use
+	family []byte    // the key of the grant's refresh family; nil: none
+	until  time.Time // when nobody can go on with it any more
 }
 
-// keep remembers an attempt until its code ends.
-func (u *unsettled) keep(hash []byte, grantID string, until, now time.Time) {
+// keep remembers an attempt of unknown outcome until its end.
+func (u *unsettled) keep(hash []byte, try attempt, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.attempts == nil {
@@ -39,15 +40,15 @@ func (u *unsettled) keep(hash []byte, grantID string, until, now time.Time) {
 		}
 	}
 	if len(u.attempts) < maxUnsettled {
-		u.attempts[string(hash)] = attempt{grantID: grantID, until: until}
+		u.attempts[string(hash)] = try
 	}
 }
 
-// take returns the grant id of an earlier attempt and forgets it.
-func (u *unsettled) take(hash []byte) (grantID string, ok bool) {
+// take returns an earlier attempt and forgets it.
+func (u *unsettled) take(hash []byte) (try attempt, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	a, ok := u.attempts[string(hash)]
 	delete(u.attempts, string(hash))
-	return a.grantID, ok
+	return a, ok
 }

@@ -10,15 +10,15 @@ import (
 func TestAnUnsettledAttemptIsTakenOnce(t *testing.T) {
 	var u unsettled
 	now := time.Now()
-	u.keep([]byte("code"), "grant", now.Add(time.Minute), now)
-	if id, ok := u.take([]byte("another")); ok {
-		t.Errorf("another code took %s", id)
+	u.keep([]byte("code"), attempt{id: "grant", until: now.Add(time.Minute)}, now)
+	if try, ok := u.take([]byte("another")); ok {
+		t.Errorf("another code took %s", try.id)
 	}
-	if id, ok := u.take([]byte("code")); !ok || id != "grant" {
-		t.Errorf("took %q, %t", id, ok)
+	if try, ok := u.take([]byte("code")); !ok || try.id != "grant" {
+		t.Errorf("took %q, %t", try.id, ok)
 	}
-	if id, ok := u.take([]byte("code")); ok {
-		t.Errorf("%s was taken twice", id)
+	if try, ok := u.take([]byte("code")); ok {
+		t.Errorf("%s was taken twice", try.id)
 	}
 }
 
@@ -27,12 +27,12 @@ func TestUnsettledAttemptsAreBounded(t *testing.T) {
 	var u unsettled
 	now := time.Now()
 	for n := range maxUnsettled + 10 {
-		u.keep([]byte(strconv.Itoa(n)), "grant", now.Add(time.Minute), now)
+		u.keep([]byte(strconv.Itoa(n)), attempt{id: "grant", until: now.Add(time.Minute)}, now)
 	}
 	if len(u.attempts) != maxUnsettled {
 		t.Errorf("%d attempts are remembered", len(u.attempts))
 	}
-	u.keep([]byte("code"), "grant", now.Add(3*time.Minute), now.Add(2*time.Minute))
+	u.keep([]byte("code"), attempt{id: "grant", until: now.Add(3 * time.Minute)}, now.Add(2*time.Minute))
 	if _, ok := u.take([]byte("code")); !ok || len(u.attempts) != 0 {
 		t.Errorf("old attempts stay: %d, the new one %t", len(u.attempts), ok)
 	}
