@@ -1,12 +1,10 @@
 package broker
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/session"
@@ -19,39 +17,28 @@ import (
 func (b *Broker) accountPage(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	b.login.KeepLanguage(w, r)
-	current, err := b.sessions.Read(ctx, r)
-	if errors.Is(err, session.ErrNone) {
-		return b.signedOut(w, r)
+	who, err := b.whoAsks(w, r)
+	if who == nil {
+		return err
 	}
-	if err != nil {
-		return againAtAccount(err)
-	}
-	found, err := b.accounts.Current(ctx, current.Account, current.Epoch)
-	switch {
-	case errors.Is(err, account.ErrUnknown), errors.Is(err, account.ErrDisabled), errors.Is(err, account.ErrEnded):
-		return b.signedOut(w, r)
-	case err != nil:
-		return againAtAccount(err)
-	}
+	found, current := who.account, who.session
 	links, err := b.accounts.Links(ctx, found.ID)
 	if err != nil {
-		return againAtAccount(err)
+		return againAt(accountPath, err)
+	}
+	below, err := b.partsOf(ctx, found.ID, current)
+	if err != nil {
+		return againAt(accountPath, err)
 	}
 	view := web.Account{
-		Frame: b.ownFrame(r), Name: found.Name, Email: found.Email,
+		Frame: b.personalFrame(r, found), Language: found.Language, Name: found.Name, Email: found.Email,
 		Ways: b.accountWays(links, current), Independent: b.independent(links),
 		Proved: time.Unix(current.AuthTime, 0), ProvedBy: b.wayOf(current.Provider),
 		StepToken: b.login.FormToken(current), LogoutHref: "/logout",
 	}
+	b.showParts(&view, below, current)
 	view.Note, view.NoteWay = b.takeNote(w, r)
 	return b.pages.Write(w, http.StatusOK, view)
-}
-
-// againAtAccount offers the account page again when it could not be checked.
-func againAtAccount(cause error) error {
-	return &login.Problem{
-		Kind: web.ProblemUnavailable, Status: http.StatusServiceUnavailable, RetryHref: "/account", Err: cause,
-	}
 }
 
 // ownFrame is the frame of a page about no website.

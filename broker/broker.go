@@ -29,6 +29,7 @@ import (
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/health/probe"
 	"github.com/bongsu/bongsu/broker/hint"
+	"github.com/bongsu/bongsu/broker/history"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/outage"
@@ -104,6 +105,7 @@ type Broker struct {
 	providers []providers.Provider
 	accounts  *account.Directory
 	consents  *consent.Register
+	history   *history.Chronicle
 	sessions  *session.Keeper
 	pages     *web.Pages
 	status    *status.Status

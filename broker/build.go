@@ -16,6 +16,8 @@ import (
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/consent"
 	"github.com/bongsu/bongsu/broker/credential"
+	"github.com/bongsu/bongsu/broker/history"
+	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/roster"
@@ -167,6 +169,13 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 		return fmt.Errorf("audit key: %w", err)
 	}
 	b.audit = audit.New(b.logger, auditKey, b.recorded)
+	b.history, err = history.New(history.Options{
+		Store: b.store, Site: b.config.Site, Now: b.options.Now, Logger: b.logger,
+		NewID: func(at time.Time) (string, error) { return id.Dated(at, rand.Reader) },
+	})
+	if err != nil {
+		return err
+	}
 	b.accounts, err = account.New(account.Options{
 		Records: b.store, Negatives: b.negative, Salt: salt, Rand: rand.Reader, Now: b.options.Now,
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/history"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/outage"
 	"github.com/bongsu/bongsu/broker/store"
@@ -140,6 +141,11 @@ func (b *Broker) distrusted(provider, keyID string) bool {
 // purgeActivity forgets who was here so long ago that nobody counts it.
 func (b *Broker) purgeActivity(ctx context.Context, now time.Time, limit int) (int, error) {
 	return b.store.PurgeActivity(ctx, now.Unix()/(24*60*60)-coverage.ActiveFor, limit)
+}
+
+// purgeEvents forgets what happened to accounts long ago.
+func (b *Broker) purgeEvents(ctx context.Context, now time.Time, limit int) (int, error) {
+	return b.store.PurgeEvents(ctx, now.Add(-history.KeptFor), limit)
 }
 
 // metadataOf is what a provider says about itself; nil where nothing could change.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/token"
+	"github.com/bongsu/bongsu/broker/web"
 )
 
 // class says whom a route answers: how its errors look and which guards stand
@@ -50,6 +51,16 @@ func (b *Broker) routes() []route {
 		{"POST /logout/confirm", form, b.logout.Confirmed},
 		{"GET /account", page, b.accountPage},
 		{"GET /account/sign-in", page, b.mayStart(b.login.SignIn)},
+		{"POST /account/language", form, b.keepLanguage},
+		{"POST /account/sessions/end", form, b.endDevice},
+		{"POST /account/services/end", form, b.takeAway},
+		{"GET /account/sign-out-everywhere", page, b.stepPage(web.StepEverywhere, "")},
+		{"POST /account/sign-out-everywhere", form, b.signOutEverywhere},
+		{"GET /account/data", page, b.stepPage(web.StepData, "data")},
+		{"POST /account/data", form, b.downloadData},
+		{"GET /account/delete", page, b.stepPage(web.StepDelete, "delete")},
+		{"POST /account/delete", form, b.deleteAccount},
+		{"POST /account/confirm/{task}", form, b.login.BeginConfirm},
 		{"POST /account/link/{provider}", form, b.login.BeginLink},
 		{"POST /account/unlink/{provider}", form, b.login.BeginUnlink},
 		{"GET /{$}", page, b.home},

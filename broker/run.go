@@ -20,7 +20,7 @@ import (
 func (b *Broker) Background(ctx context.Context) {
 	jobs := []func(context.Context){
 		b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.status.Run, b.hints.Run, b.probes.Run,
-		b.outages.Run, b.secrets.Run, b.roster.Run, b.coverage.Run, b.drills.Run, b.websites.Run, b.purge,
+		b.outages.Run, b.secrets.Run, b.roster.Run, b.coverage.Run, b.history.Run, b.drills.Run, b.websites.Run, b.purge,
 	}
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
@@ -206,7 +206,7 @@ func (b *Broker) purge(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			for _, purge := range []func(context.Context, time.Time, int) (int, error){
-				b.store.PurgeGrants, b.store.PurgeFacts, b.store.PurgeLogouts, b.store.PurgeAssertions, b.purgeActivity,
+				b.store.PurgeGrants, b.store.PurgeFacts, b.store.PurgeLogouts, b.store.PurgeAssertions, b.purgeActivity, b.purgeEvents,
 			} {
 				for n := batch; n == batch && ctx.Err() == nil; {
 					var err error

@@ -72,6 +72,7 @@ func (b *Broker) recorded(e audit.Event) {
 	if e.Name == audit.LoginCompleted {
 		b.coverage.Note(e.Client, e.Account)
 	}
+	b.history.Note(e)
 	if b.options.OnEvent != nil {
 		b.options.OnEvent(e)
 	}

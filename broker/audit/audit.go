@@ -21,6 +21,9 @@ const (
 	AccountLinked   Name = "account.linked"       // all other sessions of the account ended
 	AccountUnlinked Name = "account.unlinked"     // the same
 	LinkRefused     Name = "account.link_refused" // of each account concerned
+	SessionsEnded   Name = "sessions.ended"       // all of an account
+	AccountExported Name = "account.exported"     // the person took a copy of what we hold
+	AccountDeleted  Name = "account.deleted"      // nothing is left but a tombstone
 	ConsentGiven    Name = "consent.given"        // Reason not_kept: for one login alone
 	ConsentTaken    Name = "consent.withdrawn"    // the website's grants ended with it
 	CodeReplayed    Name = "code.replayed"
@@ -43,6 +46,10 @@ type Event struct {
 	Account  string // account id; written as its keyed hash
 	Reason   string // a class from a closed set, never free text
 	Login    string // login id
+
+	// Where a person did it, for their own eyes: in no line of the log.
+	Device  string // a browser and system in coarse words
+	Session string // sid
 
 	Operator string // who gave an order
 	Action   string // which, from a closed set

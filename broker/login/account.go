@@ -10,6 +10,7 @@ import (
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/web"
@@ -76,9 +77,11 @@ func (h *Handler) enter(v *visit) error {
 		return err
 	}
 	h.rememberLast(v.w, v.session.Provider)
+	h.speak(v)
 	if v.login.Purpose == PurposeAccount {
 		h.Audit.Record(v.ctx(), audit.Event{
 			Name: audit.LoginCompleted, Provider: v.session.Provider, Account: v.found.ID, Login: v.login.ID,
+			Device: device.Label(v.r), Session: v.session.SID,
 		})
 	}
 	return h.leave(v, nil)
@@ -112,7 +115,7 @@ func (h *Handler) fromAccount(w http.ResponseWriter, r *http.Request, purpose Pu
 		return nil, h.notNow(err)
 	}
 	v.login.Session, v.login.Account = current.SID, current.Account
-	if _, ok := h.providers[v.login.Way]; !ok {
+	if _, ok := h.providers[v.login.Way]; !ok && purpose != PurposeConfirm {
 		return nil, &Problem{Kind: web.ProblemNotFound, Status: http.StatusNotFound, Client: h.account}
 	}
 	return v, h.current(v, current)
@@ -182,8 +185,22 @@ func (h *Handler) TakeNote(w http.ResponseWriter, r *http.Request) (word web.Not
 	}
 	h.jar.Clear(w, noteCookie)
 	text, way, _ := strings.Cut(noted, ".")
+	if about := web.Note(text); way == "" && (about == web.NoteTaken || about == web.NoteLanguage) {
+		return about, ""
+	}
 	if _, ok := h.providers[way]; !ok {
 		return "", ""
 	}
 	return web.Note(text), way
+}
+
+// Say leaves word about no way for the account page.
+func (h *Handler) Say(w http.ResponseWriter, word web.Note) {
+	h.jar.Set(w, noteCookie, string(word)+".", time.Minute)
+}
+
+// SpeakFrom has this browser remember the language that a person chose for their
+// account.
+func (h *Handler) SpeakFrom(w http.ResponseWriter, lang string) {
+	h.jar.Set(w, langCookie, lang, memory)
 }

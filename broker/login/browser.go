@@ -33,6 +33,13 @@ func (h *Handler) rememberLast(w http.ResponseWriter, way string) {
 	}
 }
 
+// speak has the browser remember the language that was chosen for the account.
+func (h *Handler) speak(v *visit) {
+	if lang := v.found.Language; lang != "" && lang != h.jar.Read(v.r, langCookie) {
+		h.SpeakFrom(v.w, lang)
+	}
+}
+
 func (h *Handler) rememberLanguage(v *visit, lang string) {
 	h.jar.Set(v.w, langCookie, lang, memory)
 }
@@ -73,6 +80,10 @@ func (h *Handler) language(v *visit) string {
 	if v.login.Lang != "" {
 		return v.login.Lang
 	}
-	return web.Language(v.login.Request.UILocales, h.jar.Read(v.r, langCookie),
+	saved := h.jar.Read(v.r, langCookie)
+	if v.found != nil && v.found.Language != "" {
+		saved = v.found.Language // chosen for the account: it wins over what this browser remembers
+	}
+	return web.Language(v.login.Request.UILocales, saved,
 		v.r.Header.Get("Accept-Language"), v.client.Language)
 }

@@ -31,10 +31,13 @@ func (h *Handler) proveNew(v *visit) error {
 func (h *Handler) askFor(v *visit, task web.Task, serves func(way string) bool) error {
 	view := h.menu(v, slices.DeleteFunc(h.ways(v), func(w choice.Way) bool { return !serves(w.ID) }))
 	about := v.login.Way
-	if about == "" {
+	if about == "" && v.login.New != nil {
 		about = v.login.New.Identity.Provider
 	}
-	view.Task, view.About, view.NewHref = task, h.wayView(v, about), ""
+	view.Task, view.NewHref = task, ""
+	if about != "" {
+		view.About = h.wayView(v, about)
+	}
 	view.Removing = v.login.Purpose == PurposeReauth
 	return h.Pages.Write(v.w, cmp.Or(v.status, http.StatusOK), view)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/consent"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
@@ -136,6 +137,7 @@ func (h *Handler) agree(v *visit) {
 	v.login.Answer, v.missing = said, nil
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.ConsentGiven, Client: v.client.ID, Account: v.found.ID, Login: v.login.ID, Reason: reason,
+		Device: device.Label(v.r), Session: v.session.SID,
 	})
 }
 

@@ -61,6 +61,7 @@ const (
 	linkIdentity
 	askUnlink
 	unlinkIdentity
+	confirmOwner
 	resumeSession
 	checkConsent
 	takeConsent
@@ -121,6 +122,8 @@ func (v *visit) nextBound(now time.Time) step {
 	switch {
 	case !v.ownerProven(now):
 		return askOwner
+	case v.login.Purpose == PurposeConfirm:
+		return confirmOwner
 	case linking && !v.login.New.recent(now):
 		return askNew
 	case linking && v.agreed:
@@ -168,6 +171,10 @@ func (h *Handler) walk(v *visit) error {
 			return h.show(v, h.confirmUnlink)
 		case unlinkIdentity:
 			if ended, err := h.unlink(v); ended || err != nil {
+				return err
+			}
+		case confirmOwner:
+			if err := h.renew(v, *v.holder); err != nil {
 				return err
 			}
 		case resumeSession:

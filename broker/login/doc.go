@@ -10,6 +10,9 @@
 // decides. So a person can enter anywhere, by the Back button too, and a
 // failed step costs one click and not the login (P4).
 //
+// Before the end comes the person's consent, where somebody else's website asks
+// for something that they did not say yes to yet.
+//
 // Some logins are no website's: they end on the account page, and those that
 // link or unlink a way belong to a session and end only while the browser has it.
 //

@@ -9,6 +9,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/token"
@@ -35,10 +36,11 @@ func (h *Handler) finish(v *visit) error {
 	if err != nil {
 		return err
 	}
+	h.speak(v)
 	h.completed(v, v.login.Proof != nil)
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.LoginCompleted, Client: v.client.ID, Provider: v.session.Provider,
-		Account: v.found.ID, Login: v.login.ID,
+		Account: v.found.ID, Login: v.login.ID, Device: device.Label(v.r), Session: v.session.SID,
 	})
 	h.practised(v, drill.Completed, v.session.Provider)
 	return h.leave(v, url.Values{"code": {code}})
@@ -115,7 +117,7 @@ func (h *Handler) leave(v *visit, answer url.Values) error {
 	}
 	h.forgetLeg(v)
 	if v.login.own() {
-		http.Redirect(v.w, v.r, accountPath, http.StatusSeeOther)
+		http.Redirect(v.w, v.r, accountPath+tasks[v.login.Then], http.StatusSeeOther)
 		return nil
 	}
 	target := h.answerURL(v.login.Request, answer)

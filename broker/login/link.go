@@ -8,6 +8,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
@@ -302,6 +303,7 @@ func (h *Handler) link(v *visit) (ended bool, err error) {
 		h.Counts.Matched(MatchLinked)
 		h.Audit.Record(v.ctx(), audit.Event{
 			Name: audit.AccountLinked, Client: v.client.ID, Provider: identity.Provider, Account: owner.ID, Login: v.login.ID,
+			Device: device.Label(v.r),
 		})
 		h.note(v, web.NoteLinked, identity.Provider)
 	}
@@ -340,7 +342,7 @@ func (h *Handler) unlink(v *visit) (ended bool, err error) {
 		return true, h.couldNotCheck(v, err)
 	}
 	h.Audit.Record(v.ctx(), audit.Event{
-		Name: audit.AccountUnlinked, Provider: v.login.Way, Account: left.ID, Login: v.login.ID,
+		Name: audit.AccountUnlinked, Provider: v.login.Way, Account: left.ID, Login: v.login.ID, Device: device.Label(v.r),
 	})
 	h.note(v, web.NoteUnlinked, v.login.Way)
 	return false, h.renew(v, left)

@@ -32,6 +32,7 @@ const (
 	PurposeLogin   Purpose = "login"   // signing in to a website
 	PurposeAccount Purpose = "account" // signing in to the account page itself
 	PurposeLink    Purpose = "link"    // giving the account of a session another way in
+	PurposeConfirm Purpose = "confirm" // proving oneself again, before something that cannot be undone
 	PurposeReauth  Purpose = "reauth"  // proving oneself again, to take a way from the account of a session
 )
 
@@ -78,6 +79,7 @@ type Login struct {
 	Account string   `json:"a,omitempty"`
 	Way     string   `json:"t,omitempty"` // the provider instance that is linked or unlinked
 	Remove  string   `json:"x,omitempty"` // tag of the identity to unlink, see linkTag
+	Then    string   `json:"h,omitempty"` // the page that the person proves themselves for, a task
 	Linked  []string `json:"y,omitempty"` // provider instances that the account can be proven by
 	Owner   *Proof   `json:"w,omitempty"` // an identity that the account has, proven in this login
 }
@@ -87,7 +89,9 @@ func (l *Login) own() bool { return l.Purpose != PurposeLogin }
 
 // bound reports whether the login belongs to a session and its account, and may
 // end only while the browser still has that very session.
-func (l *Login) bound() bool { return l.Purpose == PurposeLink || l.Purpose == PurposeReauth }
+func (l *Login) bound() bool {
+	return l.Purpose == PurposeLink || l.Purpose == PurposeReauth || l.Purpose == PurposeConfirm
+}
 
 // Failure is a leg that did not end well.
 type Failure struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/session"
@@ -127,7 +128,7 @@ func (h *Handler) NewAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.AccountOpened, Client: v.client.ID, Provider: proof.Identity.Provider,
-		Account: opened.ID, Login: v.login.ID,
+		Account: opened.ID, Login: v.login.ID, Device: device.Label(v.r),
 	})
 	if err := h.proved(v, opened); err != nil {
 		return err

@@ -30,7 +30,7 @@ const (
 )
 
 // purposeMarks are the purposes in one letter.
-var purposeMarks = map[Purpose]string{PurposeLogin: "l", PurposeAccount: "a", PurposeLink: "k", PurposeReauth: "r"}
+var purposeMarks = map[Purpose]string{PurposeLogin: "l", PurposeAccount: "a", PurposeLink: "k", PurposeReauth: "r", PurposeConfirm: "c"}
 
 // purposeOf returns the purpose of a mark.
 func purposeOf(mark string) (Purpose, bool) {

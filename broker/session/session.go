@@ -155,6 +155,9 @@ func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) erro
 	return nil
 }
 
+// Forget removes the session from this browser alone.
+func (k *Keeper) Forget(w http.ResponseWriter) { k.Jar.Clear(w, cookieName) }
+
 // holds reports whether nothing speaks against s. An outage that an operator
 // declared gives it more time, and nothing else: what has ended stays ended, and
 // the proof keeps its age.

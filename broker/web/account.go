@@ -23,8 +23,17 @@ type Account struct {
 	ProvedBy   Way
 	StepToken  string // goes with every form of Ways
 	LogoutHref string
-	Note       Note // how a change ended; said once
-	NoteWay    Way
+
+	Devices  []AccountDevice  // where the person is signed in, this browser first
+	Services []AccountService // who may see something
+	Events   []AccountEvent   // what happened lately, latest first
+	// Language is the one that was chosen for the account; empty: none.
+	Language string
+	// Actions are where the forms of these parts post to and their pages stand.
+	Actions AccountActions
+
+	Note    Note // how a change ended; said once
+	NoteWay Way
 }
 
 // AccountWay is one row: a way that is linked, or one that could be.
@@ -53,6 +62,8 @@ const (
 	NoteAlready  Note = "already"  // it was linked before
 	NoteGone     Note = "gone"     // it was not linked any more
 	NoteDisabled Note = "disabled" // the account of that identity is disabled
+	NoteTaken    Note = "taken"    // a website sees nothing more; about no way
+	NoteLanguage Note = "language" // the language is kept; about no way
 )
 
 // notes says how each note is put: tone, and whether a sentence follows.
@@ -65,6 +76,8 @@ var notes = map[Note]struct {
 	NoteAlready:  {"blue", false},
 	NoteGone:     {"blue", false},
 	NoteDisabled: {"amber", false},
+	NoteTaken:    {"green", true},
+	NoteLanguage: {"green", false},
 }
 
 // noted words a note; nil for one that is none.
@@ -95,6 +108,12 @@ type accountPage struct {
 	Proved  string
 	Ways    []accountRow
 	Logout  string
+
+	Devices   []deviceRow
+	Services  []serviceRow
+	Events    []eventRow
+	Languages []languageLink
+	Actions   AccountActions
 }
 
 type accountRow struct {
@@ -120,7 +139,7 @@ func (a Account) model(s *scene) (any, error) {
 		Notice: s.noted(a.Note, a.NoteWay),
 		Logout: link(a.LogoutHref),
 	}
-	p.Page.Wide, p.Page.Account, p.Page.StepToken = true, true, a.StepToken
+	p.Page.Wide, p.Page.Account, p.Page.Parts, p.Page.StepToken = true, true, true, a.StepToken
 	if at := s.clock(a.Proved); at != "" {
 		words := s.name(a.ProvedBy)
 		p.Proved = s.say("account.proved", &values{varTime: at, varWay: words.name, varLogin: words.login})
@@ -129,6 +148,7 @@ func (a Account) model(s *scene) (any, error) {
 	for _, w := range a.Ways {
 		p.Ways = append(p.Ways, s.accountRow(w))
 	}
+	a.parts(s, p)
 	return p, nil
 }
 

@@ -20,6 +20,9 @@ var pageCSS string
 //go:embed assets/status.css
 var statusCSS string
 
+//go:embed assets/parts.css
+var partsCSS string
+
 //go:embed assets/account.css
 var accountCSS string
 
@@ -38,9 +41,11 @@ type assets struct {
 	statusHash string // of both together
 	// The same of the account page and the questions about it.
 	accountMore, accountHash string
-	scriptPath               string // /assets/app.<hash>.js
-	icon                     string // data URL, so that browsers ask for no favicon
-	files                    map[string]file
+	// The same again of what lists devices, websites and what they see.
+	partsMore, partsHash string
+	scriptPath           string // /assets/app.<hash>.js
+	icon                 string // data URL, so that browsers ask for no favicon
+	files                map[string]file
 }
 
 type file struct {
@@ -56,7 +61,7 @@ const (
 
 func loadAssets() (*assets, error) {
 	style := minify(pageCSS)
-	more, account := minify(statusCSS), minify(accountCSS)
+	more, account, parts := minify(statusCSS), minify(accountCSS), minify(partsCSS)
 	scriptSum := sha256.Sum256(appJS)
 	a := &assets{
 		style:      style,
@@ -65,6 +70,7 @@ func loadAssets() (*assets, error) {
 		statusHash: hashOf(style + more),
 
 		accountMore: account, accountHash: hashOf(style + account),
+		partsMore: parts, partsHash: hashOf(style + account + parts),
 		scriptPath: "/assets/app." + hex.EncodeToString(scriptSum[:6]) + ".js",
 		icon: "data:image/svg+xml," + strings.NewReplacer("#", "%23", "<", "%3C", ">", "%3E", "{", "%7B", "}", "%7D").
 			Replace(strings.TrimSpace(string(iconSVG))),

@@ -54,7 +54,7 @@ func (c Consent) model(s *scene) (any, error) {
 		Host: host(c.Site), Policy: link(c.PolicyHref), Terms: link(c.TermsHref),
 		Action: link(c.Action), Cancel: link(c.CancelAction),
 	}
-	p.Page.Account = true
+	p.Page.Account, p.Page.Parts = true, true
 	if c.Known {
 		p.Lead = s.text("consent.more")
 	}

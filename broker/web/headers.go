@@ -30,8 +30,11 @@ func newHeaders(files *assets, dev bool) headers {
 		fixed: make(map[string][]string), languages: make(map[string][]string),
 		policies: map[string][]string{"status": {policy(files.statusHash)}},
 	}
-	for _, template := range []string{"account", "consent", "link", "unlink"} {
+	for _, template := range []string{"link", "unlink"} {
 		h.policies[template] = []string{policy(files.accountHash)}
+	}
+	for _, template := range []string{"account", "consent", "ended", "step"} {
+		h.policies[template] = []string{policy(files.partsHash)}
 	}
 	add := func(name, value string) { h.fixed[name] = []string{value} }
 	add("Content-Type", "text/html; charset=utf-8")

@@ -84,6 +84,8 @@ func (m Menu) purpose(s *scene) string {
 	switch {
 	case m.Task == TaskNew:
 		return s.say("task.new.lead", &v)
+	case m.Task == TaskOwner && m.About.ID == "":
+		return s.text("task.owner.confirm")
 	case m.Task == TaskOwner && m.Removing:
 		return s.say("task.owner.unlink", &v)
 	case m.Task == TaskOwner:

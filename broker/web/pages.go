@@ -82,6 +82,13 @@ func (p *Pages) warm() error {
 			Account{Independent: 1, Ways: []AccountWay{{Linked: true}, {}}, Note: NoteLinked},
 			Link{},
 			Consent{PolicyHref: "/", Items: []ConsentItem{{Scope: "email", Value: "a@b"}, {Optional: true}}},
+			Account{
+				Devices:  []AccountDevice{{Current: true}, {Websites: []string{"a"}}},
+				Services: []AccountService{{Scope: []string{"email"}}}, Events: []AccountEvent{{What: "signed_in"}},
+			},
+			Step{Kind: StepDelete},
+			Step{Kind: StepData, Fresh: true},
+			Ended{Kind: EndedAll, Websites: []EndedAt{{State: "delivered"}, {State: "none"}}},
 			Unlink{Left: []Way{{}}},
 			Status{},
 		} {
@@ -192,7 +199,7 @@ func parseTemplates(words *catalogue, files *assets) (*template.Template, error)
 		if len(missing) > 0 {
 			return nil, fmt.Errorf("web: %s: no such words: %v", name.Name(), missing)
 		}
-		text = strings.NewReplacer("{{style}}", files.style, "{{status_style}}", files.statusMore, "{{account_style}}", files.accountMore,
+		text = strings.NewReplacer("{{style}}", files.style, "{{status_style}}", files.statusMore, "{{account_style}}", files.accountMore, "{{parts_style}}", files.partsMore,
 			"{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
 		if _, err := root.Parse(text); err != nil {
 			return nil, fmt.Errorf("parse %s: %w", name.Name(), err)

@@ -43,6 +43,7 @@ type page struct {
 	Fresh       bool // the script may load this page again
 	Wide        bool
 	Account     bool // has the style of the account page
+	Parts       bool // and that of what it lists
 	Status      bool // the public status page: more style, and loaded again while it is looked at
 	Idle        int  // seconds
 	More        string

@@ -3,7 +3,7 @@ package web
 import "time"
 
 // View is one of the view structs of this package: Menu, Match, Problem, Logout,
-// LoggedOut, Terminal, Consent, Account or Status.
+// LoggedOut, Terminal, Consent, Account, Step, Ended or Status.
 type View interface {
 	frame() Frame
 	template() string            // name of the template that draws it now
