@@ -143,6 +143,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Logger = slog.New(supported{o.Logger.Handler()})
 	if o.Now == nil {
 		o.Now = time.Now
 	}

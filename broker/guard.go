@@ -66,9 +66,11 @@ func loopbackHost(host string) bool {
 // throughProxy reports whether a trusted proxy says that it took the request
 // over TLS.
 func (b *Broker) throughProxy(r *http.Request) bool {
+	return b.fromProxy(r) && r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+// fromProxy reports whether a trusted proxy sent a request.
+func (b *Broker) fromProxy(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	return b.trusted(peer.Addr().Unmap()) && r.Header.Get("X-Forwarded-Proto") == "https"
+	return err == nil && b.trusted(peer.Addr().Unmap())
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/session"
@@ -64,7 +65,7 @@ func (b *Broker) serve(rt route) http.Handler {
 		if rt.class == page || rt.class == form || rt.class == elsewhere {
 			w.Header()["Cache-Control"] = noStore // redirects too: they carry cookies and codes
 		}
-		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, visitor{support, b.clientAddress(r)}))
+		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, b.visitor(r, support)))
 		if b.draining.Load() {
 			w.Header()["Connection"] = []string{"close"} // the next request goes elsewhere
 		}
@@ -73,7 +74,7 @@ func (b *Broker) serve(rt route) http.Handler {
 			b.fail(rt, answer, r, err)
 		}
 		count(answer.status())
-		b.logRequest(r, rt, answer.status(), support, time.Since(started), err)
+		b.logRequest(r, rt, answer.status(), time.Since(started), err)
 	})
 }
 
@@ -203,7 +204,7 @@ func (b *Broker) preflight(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-func (b *Broker) logRequest(r *http.Request, rt route, status int, support string, took time.Duration, err error) {
+func (b *Broker) logRequest(r *http.Request, rt route, status int, took time.Duration, err error) {
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
@@ -216,9 +217,14 @@ func (b *Broker) logRequest(r *http.Request, rt route, status int, support strin
 		slog.String("route", rt.pattern),
 		slog.Int("status", status),
 		slog.Int64("dur_us", took.Microseconds()),
-		slog.String("support", support),
 	}
-	n := 5
+	n := 4
+	if login := r.PathValue("id"); login != "" {
+		if _, ok := id.DatedAt(login); ok { // one of ours, and nothing that somebody wrote
+			attrs[n] = slog.String("login", login)
+			n++
+		}
+	}
 	if err != nil {
 		attrs[n] = slog.String("error", err.Error())
 		n++
@@ -265,6 +271,15 @@ type visitorKey struct{}
 type visitor struct {
 	support string
 	address netip.Addr // zero: nobody trustworthy says
+	trace   string     // of a trusted proxy; empty: none
+}
+
+func (b *Broker) visitor(r *http.Request, support string) visitor {
+	v := visitor{support: support, address: b.clientAddress(r)}
+	if parent := r.Header.Get("traceparent"); parent != "" && b.fromProxy(r) {
+		v.trace = traceID(parent)
+	}
+	return v
 }
 
 // crockford has no letters that are read for one another.

@@ -148,7 +148,7 @@ func (s *Schedule) probe(ctx context.Context, w *watch, l providers.Level) provi
 	}
 	if answer.Outcome == providers.Ours || answer.Outcome.Theirs() {
 		s.o.Logger.WarnContext(ctx, "probe failed",
-			slog.String("provider", w.id), slog.String("level", string(l)), slog.String("step", string(answer.Step)),
+			slog.String("provider", w.id), slog.String("probe", string(l)), slog.String("step", string(answer.Step)),
 			slog.String("outcome", string(answer.Outcome)), slog.String("code", answer.Code), slog.Duration("took", answer.Took))
 	}
 	s.o.Board.Probed(answer)

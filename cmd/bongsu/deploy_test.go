@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/bongsu/bongsu/broker/config"
+)
+
+const deploy = "../../deploy/"
+
+func file(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(deploy, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// compose is what the test looks at of a compose file.
+type compose struct {
+	Services map[string]struct {
+		Build       struct{ Context, Dockerfile string }
+		Volumes     []string
+		Ports       []string
+		ReadOnly    bool     `yaml:"read_only"`
+		CapDrop     []string `yaml:"cap_drop"`
+		SecurityOpt []string `yaml:"security_opt"`
+		Grace       string   `yaml:"stop_grace_period"`
+		Networks    any
+		Secrets     []string
+	}
+	Volumes  map[string]any
+	Networks map[string]any
+	Secrets  map[string]struct{ File string }
+}
+
+// The configuration that compose mounts is valid once its secrets are there, and
+// the container may write nowhere but into its volume.
+func TestComposeOfOneSite(t *testing.T) {
+	var c compose
+	if err := yaml.Unmarshal([]byte(file(t, "compose/compose.yaml")), &c); err != nil {
+		t.Fatal(err)
+	}
+	node, database := c.Services["bongsu"], c.Services["postgres"]
+	if !node.ReadOnly || len(node.CapDrop) != 1 || node.CapDrop[0] != "ALL" || len(node.SecurityOpt) != 1 {
+		t.Errorf("the node may do more than it needs: %+v", node)
+	}
+	for _, port := range node.Ports {
+		if !strings.HasPrefix(port, "127.0.0.1:") {
+			t.Errorf("port %s is open to everybody", port)
+		}
+	}
+	if len(database.Ports) > 0 {
+		t.Error("the database is open to the machine")
+	}
+	for _, volume := range append(node.Volumes, database.Volumes...) {
+		name, _, _ := strings.Cut(volume, ":")
+		if _, ok := c.Volumes[name]; !ok && !strings.HasPrefix(name, "./") {
+			t.Errorf("the volume %s is declared nowhere", name)
+		}
+	}
+	for _, secret := range database.Secrets {
+		if c.Secrets[secret].File == "" {
+			t.Errorf("the secret %s is declared nowhere", secret)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(deploy, "compose", node.Build.Context, node.Build.Dockerfile)); err != nil {
+		t.Error(err)
+	}
+
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := file(t, "compose/bongsu.yaml")
+	for name, secret := range map[string]string{
+		"bongsu.yaml":          text,
+		"secrets/site.key":     base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("s"), 32)),
+		"secrets/cluster.key":  base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("c"), 32)),
+		"secrets/writer.dsn":   "postgres://bongsu:word@postgres/bongsu",
+		"secrets/kakao.secret": "from-the-console",
+		"secrets/shop.secret":  "shop-secret-of-more-than-thirty-two",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Load(filepath.Join(dir, "bongsu.yaml"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grace, err := time.ParseDuration(node.Grace)
+	if err != nil || grace < cfg.Drain.Wait+cfg.Drain.Finish+stopBeyond {
+		t.Errorf("%s are too few for a node that drains for %s and %s: %v", node.Grace, cfg.Drain.Wait, cfg.Drain.Finish, err)
+	}
+}
+
+// The image has no root and is built of what there is.
+func TestContainerFile(t *testing.T) {
+	text := file(t, "Containerfile")
+	if !strings.Contains(text, "\nUSER 65532:65532\n") || strings.Contains(text, "ADD ") {
+		t.Error("the container does not run as a user of its own")
+	}
+	for _, copied := range regexp.MustCompile(`(?m)^COPY ([a-z.]+)`).FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join(deploy, "..", copied[1])); err != nil {
+			t.Error(err)
+		}
+	}
+	if wanted := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(file(t, "../go.mod"))[1]; !strings.Contains(text, "golang:"+wanted+" ") {
+		t.Errorf("go.mod wants Go %s, the container is built with another", wanted)
+	}
+}
+
+// systemd understands every line of the unit; where it is not installed the lines
+// that matter are looked at alone.
+func TestSystemdUnit(t *testing.T) {
+	text := file(t, "systemd/bongsu.service")
+	for _, line := range []string{
+		"Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes",
+		"LoadCredential=site.key:/etc/bongsu/secrets/site.key", "StateDirectory=bongsu", "MemoryDenyWriteExecute=yes",
+	} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("the unit has no line %s", line)
+		}
+	}
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		return
+	}
+	program, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := filepath.Join(t.TempDir(), "bongsu.service")
+	if err := os.WriteFile(unit, []byte(strings.ReplaceAll(text, "/usr/local/bin/bongsu", program)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", "--recursive-errors=no", unit).CombinedOutput()
+	for line := range strings.Lines(string(said)) {
+		if strings.Contains(line, "bongsu.service") {
+			t.Errorf("systemd says: %s", line)
+		}
+	}
+	if err != nil {
+		t.Logf("systemd-analyze: %v %s", err, said)
+	}
+}
