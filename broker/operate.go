@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/admin"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/health"
@@ -86,8 +87,24 @@ func (b *Broker) buildDesk(context.Context) error {
 		Site: b.config.Site, Node: b.node(), Operators: operators(b.config), Providers: ways, Board: b.board,
 		Negatives: b.negative, Facts: b.store, Outages: b.store, Coverage: b.coverage, Drills: b.drills, Audit: b.audit,
 		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
+		Websites: admin.Websites{
+			Store: b.store, Directory: b.clients, Roster: b.roster, Check: b.config.Client, Filed: b.filed,
+			Parse: func(entry []byte) (id string, document []byte, err error) {
+				return config.ReadRegistration("registration", entry)
+			},
+		},
+		People: admin.People{
+			Accounts: b.store, Subject: b.accounts.Subject,
+			SessionLife: b.config.Sessions.Lifetime + b.config.Sessions.OutageCeiling,
+		},
 	})
 	return err
+}
+
+// filed returns a client's entry in the configuration file, and where it stands.
+func (b *Broker) filed(id string) (document []byte, where string) {
+	w := b.config.Written[id]
+	return w.Document, w.Where
 }
 
 // standing is what operators say about a provider. Right after its word was said

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -55,7 +56,7 @@ type Route struct {
 // Routes is every path of this package. A handler writes its own answer, errors
 // included; what it returns is for the log.
 func (h *Handler) Routes() []Route {
-	return []Route{
+	return slices.Concat([]Route{
 		{"GET /admin/health", h.see(h.health)},
 		{"GET /admin/health/{provider}", h.see(h.explain)},
 		{"GET /admin/providers", h.see(h.providers)},
@@ -77,7 +78,7 @@ func (h *Handler) Routes() []Route {
 		{"POST /admin/drills/{id}/stop", h.act("drill.stop", h.stopDrill)},
 		{"GET /admin/lever", h.see(h.lever)},
 		{"PUT /admin/lever", h.act("drill.lever", h.pullLever)},
-	}
+	}, h.clientRoutes(), h.accountRoutes())
 }
 
 // call is one request of a known operator.
@@ -86,8 +87,11 @@ type call struct {
 	r        *http.Request
 	operator string
 
-	object string // what an order is about, for the audit
-	reason string // why, in the operator's words
+	patient context.Context // for what takes longer than orders do
+
+	object  string // what an order is about, for the audit
+	account string // whom, for the audit, which writes it as its keyed hash
+	reason  string // why, in the operator's words
 }
 
 // see serves a question.
@@ -115,29 +119,36 @@ func (h *Handler) act(action string, do func(*call) (any, error)) func(http.Resp
 		// it still listens.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), actWithin)
 		defer cancel()
-		c := &call{ctx: ctx, r: r, operator: operator, object: r.PathValue("provider") + r.PathValue("id")}
+		c := &call{
+			ctx: ctx, patient: context.WithoutCancel(r.Context()), r: r, operator: operator,
+			object: r.PathValue("provider") + r.PathValue("id") + r.PathValue("client"),
+		}
 		got, err := do(c)
 		outcome := "done"
 		if err != nil {
 			outcome = string(problem(err).Code)
 		}
 		h.o.Audit.Record(r.Context(), audit.Event{
-			Name: audit.OperatorActed, Operator: operator, Action: action, Object: short(clean(c.object)), Why: c.reason, Reason: outcome,
+			Name: audit.OperatorActed, Operator: operator, Action: action, Object: short(clean(c.object)), Account: c.account,
+			Why: c.reason, Reason: outcome,
 		})
 		return respond(w, got, err)
 	}
 }
 
 // body reads what comes with an order, strictly.
-func (c *call) body(into any) error {
+func (c *call) body(into any) error { return c.bodyOf(into, maxBody) }
+
+// bodyOf is body, of at most limit bytes.
+func (c *call) bodyOf(into any, limit int64) error {
 	if kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &Problem{Title: "Send application/json.", Status: http.StatusUnsupportedMediaType, Code: CodeInvalid}
 	}
-	text, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
+	text, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
 	if err != nil {
 		return invalid("The body could not be read.")
 	}
-	if len(text) > maxBody {
+	if int64(len(text)) > limit {
 		return &Problem{Title: "The body is too large.", Status: http.StatusRequestEntityTooLarge, Code: CodeInvalid}
 	}
 	in := json.NewDecoder(bytes.NewReader(text))

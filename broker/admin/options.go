@@ -81,6 +81,7 @@ type Board interface {
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
 	Epoch(kind store.FactKind, id string) int64
+	MinEpoch(account string) int64
 	Apply(ctx context.Context, f store.Fact) error
 }
 
@@ -128,6 +129,8 @@ type Options struct {
 
 	Instances   Instances
 	Credentials Credentials
+	Websites    Websites
+	People      People
 	Audit       *audit.Log
 
 	// Reread makes this node obey at once what was declared; nil: nothing does.
@@ -137,7 +140,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	if o.Site == "" || o.Node == "" || len(o.Providers) == 0 || o.Board == nil || o.Negatives == nil || o.Facts == nil ||
-		o.Outages == nil || o.Coverage == nil || o.Drills == nil || o.Instances == nil || o.Credentials == nil || o.Audit == nil {
+		o.Outages == nil || o.Coverage == nil || o.Drills == nil || o.Instances == nil || o.Credentials == nil || o.Audit == nil ||
+		!o.Websites.complete() || !o.People.complete() {
 		return errors.New("admin: every option but Operators, Reread and Now is required")
 	}
 	if o.Reread == nil {

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bongsu/bongsu/broker/client"
@@ -39,9 +41,23 @@ func (c *checker) clients() {
 // client checks one website and adds it to the configuration.
 func (c *checker) client(path string, w *fileClient) {
 	built := c.registered(path, w)
+	c.written(path, *w)
 	c.clientSecrets(path, w, built)
 	c.config.Clients = append(c.config.Clients, built)
 	c.validate(path, built.Validate(), keysOf)
+}
+
+// written keeps an entry for those who ask what stands in the file.
+func (c *checker) written(path string, w fileClient) {
+	w.Secret, w.SecretFile, w.SecretCommand, w.SecretHashes = "", "", nil, nil
+	document, err := json.Marshal(said(w))
+	if err != nil {
+		return // text, lists and truth values can all be encoded
+	}
+	if c.config.Written == nil {
+		c.config.Written = make(map[string]Written)
+	}
+	c.config.Written[w.ID] = Written{Document: document, Where: c.name + ":" + strconv.Itoa(c.node(path).Line)}
 }
 
 // registered builds what an entry says, all but its secrets, and checks it

@@ -37,6 +37,7 @@ type Config struct {
 	Drain     Drain
 	Providers []Provider // in menu order
 	Clients   []*client.Client
+	Written   map[string]Written // entries of Clients by id, as they stand in the file; nil where there is none
 	Resources []*client.Resource // APIs that take our access tokens
 	Outbound  Outbound
 	Gossip    *Gossip    // nil: this node speaks with no other
@@ -86,6 +87,12 @@ type Operator struct {
 type Health struct {
 	Canaries []string // https URLs of others, asked to tell "we are cut off" from "they are down"
 	Probes   bool     // providers are asked without a person, too
+}
+
+// Written is a client's entry as it stands in the file.
+type Written struct {
+	Document []byte // in JSON, as [ReadRegistration] writes it
+	Where    string // file and line
 }
 
 // TLS is where the certificate of the public listener lies. Both files are

@@ -323,6 +323,7 @@ type Store interface {
 	Logouts
 	Assertions
 	Clients
+	Seeds
 	Personal
 	Consents
 	Histories

@@ -286,6 +286,7 @@ func registrations(t testing.TB, s Store) []verb {
 		{"ReplaceClient", func(ctx context.Context) error { return s.ReplaceClient(ctx, next, c.UpdatedAt) }},
 		{"RemoveClient", func(ctx context.Context) error { return s.RemoveClient(ctx, gone.ID) }},
 		{"NoteSecretUses", func(ctx context.Context) error { return s.NoteSecretUses(ctx, use) }},
+		{"AccountSeeds", func(ctx context.Context) error { _, err := s.AccountSeeds(ctx, "demo", "", 1); return err }},
 		{"SecretUses", func(ctx context.Context) error { _, err := s.SecretUses(ctx, c.ID); return err }},
 		{"DropClientSecret", func(ctx context.Context) error { return s.DropClientSecret(ctx, c.ID, c.Secrets[0].Hash, 0) }},
 		{"AddClientSecret", func(ctx context.Context) error { return s.AddClientSecret(ctx, c.ID, newClientSecret(t, 5)) }},

@@ -66,6 +66,7 @@ func Run(t *testing.T, o Options) {
 		{"secrets of providers", testProviderSecrets},
 		{"activity and coverage", testActivity},
 		{"websites are registered", testClients},
+		{"accounts are found by what subjects derive from", testSeeds},
 		{"secrets", testSecrets},
 		{"signing keys", testSigningKeys},
 		{"site identities", testIdentities},
