@@ -89,6 +89,7 @@ func (b *Broker) buildDesk(context.Context) error {
 		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
 		Websites: admin.Websites{
 			Store: b.store, Directory: b.clients, Roster: b.roster, Check: b.config.Client, Filed: b.filed,
+			Issuer: b.config.Issuer.String(),
 			Parse: func(entry []byte) (id string, document []byte, err error) {
 				return config.ReadRegistration("registration", entry)
 			},
@@ -103,7 +104,9 @@ func (b *Broker) buildDesk(context.Context) error {
 
 // filed returns a client's entry in the configuration file, and where it stands.
 func (b *Broker) filed(id string) (document []byte, where string) {
-	w := b.config.Written[id]
+	b.reloading.Lock()
+	defer b.reloading.Unlock()
+	w := b.taken.Written[id]
 	return w.Document, w.Where
 }
 

@@ -13,7 +13,7 @@ import (
 // target is where a route is found, about something that exists.
 func (h *house) target(pattern string) (method, url string) {
 	method, path, _ := strings.Cut(pattern, " ")
-	return method, h.server.URL + strings.NewReplacer("{provider}", "kakao", "{id}", "latest").Replace(path)
+	return method, h.server.URL + strings.NewReplacer("{provider}", "kakao", "{id}", "latest", "{client}", "shop", "{account}", "a1", "{sid}", "s1", "{secret}", "0123456789ab").Replace(path)
 }
 
 // Whoever comes to whichever path without a credential of ours: refused, nothing
@@ -89,6 +89,7 @@ func mustOptions(t *testing.T, h *house) Options {
 	return Options{
 		Site: "seoul", Node: "a", Providers: []Provider{{ID: "kakao"}}, Board: board{}, Negatives: h.facts, Facts: h.store,
 		Outages: h.store, Coverage: h.ledger, Drills: h.drills, Instances: h.store, Credentials: h.secrets, Audit: audit.New(nil, nil, nil),
+		Websites: h.websites(), People: h.people(),
 	}
 }
 

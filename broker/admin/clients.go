@@ -63,11 +63,12 @@ type Websites struct {
 	Parse func(entry []byte) (id string, document []byte, err error)
 	Check func(document []byte, hashes [][32]byte) (*client.Client, error)
 	// Filed returns a client's entry in the configuration file and where it stands.
-	Filed func(id string) (document []byte, where string)
+	Filed  func(id string) (document []byte, where string)
+	Issuer string
 }
 
 func (w Websites) complete() bool {
-	return w.Store != nil && w.Directory != nil && w.Roster != nil && w.Parse != nil && w.Check != nil && w.Filed != nil
+	return w.Store != nil && w.Directory != nil && w.Roster != nil && w.Parse != nil && w.Check != nil && w.Filed != nil && w.Issuer != ""
 }
 
 // clientRoutes are the paths about websites.
@@ -78,8 +79,8 @@ func (h *Handler) clientRoutes() []Route {
 		{"GET /admin/clients/{client}", h.see(h.client)},
 		{"PUT /admin/clients/{client}", h.act("client.replace", h.replaceClient)},
 		{"POST /admin/clients/{client}/remove", h.act("client.remove", h.removeClient)},
-		{"POST /admin/clients/{client}/secrets", h.act("client.secret_add", h.addSecret)},
-		{"POST /admin/clients/{client}/secrets/{secret}/drop", h.act("client.secret_drop", h.dropSecret)},
+		{"POST /admin/clients/{client}/secrets", h.act("client.secret_add", h.addClientSecret)},
+		{"POST /admin/clients/{client}/secrets/{secret}/drop", h.act("client.secret_drop", h.dropClientSecret)},
 	}
 }
 
@@ -122,11 +123,11 @@ func (h *Handler) clientState(id string) (ClientState, bool) {
 	if !ok && !inStore {
 		return ClientState{}, false
 	}
-	state := ClientState{ID: id, Owner: client.OwnerStore, Served: ok, Secrets: []Secret{}}
+	state := ClientState{ID: id, Owner: client.OwnerStore, Served: ok, Secrets: []ClientSecret{}, Issuer: w.Issuer}
 	if ok {
 		state.Name, state.Owner, state.Public, state.FirstParty = served.Name, owner, served.Public, served.FirstParty
 		for _, hash := range served.SecretHashes {
-			state.Secrets = append(state.Secrets, Secret{ID: secretID(hash[:])})
+			state.Secrets = append(state.Secrets, ClientSecret{ID: secretID(hash[:])})
 		}
 	}
 	if state.Owner == client.OwnerFile {
@@ -135,9 +136,9 @@ func (h *Handler) clientState(id string) (ClientState, bool) {
 	}
 	state.Registration = stored.Document
 	state.By, state.CreatedAt, state.UpdatedAt = stored.By, stored.CreatedAt, stored.UpdatedAt
-	state.Secrets = []Secret{}
+	state.Secrets = []ClientSecret{}
 	for _, s := range stored.Secrets {
-		state.Secrets = append(state.Secrets, Secret{ID: secretID(s.Hash), By: s.By, CreatedAt: s.CreatedAt})
+		state.Secrets = append(state.Secrets, ClientSecret{ID: secretID(s.Hash), By: s.By, CreatedAt: s.CreatedAt})
 	}
 	return state, true
 }
@@ -208,6 +209,7 @@ func (h *Handler) addClient(c *call) (any, error) {
 		return nil, err
 	}
 	c.object = id
+	h.reread(c)
 	if err := h.free(id); err != nil {
 		return nil, err
 	}
@@ -231,7 +233,7 @@ func (h *Handler) addClient(c *call) (any, error) {
 	}
 	if err := h.o.Websites.Store.AddClient(c.ctx, added); err != nil {
 		if errors.Is(err, store.ErrConflict) {
-			return nil, taken(fmt.Sprintf("a client is called %q already; bongsu client show %s tells more", id, id))
+			return nil, takenID(id)
 		}
 		return nil, err
 	}
@@ -242,6 +244,9 @@ func (h *Handler) addClient(c *call) (any, error) {
 func (h *Handler) free(id string) error {
 	if err := h.notFiled(id); err != nil {
 		return err
+	}
+	if _, ok := h.o.Websites.Roster.Stored(id); ok {
+		return takenID(id)
 	}
 	if other, ok := h.o.Websites.Directory.ByTag(client.TagOf(id)); ok && other.ID != id {
 		return taken(fmt.Sprintf("%q cannot be told from %q in upstream state: choose another id", id, other.ID))
@@ -265,6 +270,10 @@ func taken(detail string) error {
 	return &Problem{Title: "It is so already, or something else is in the way.", Status: http.StatusConflict, Detail: detail, Code: CodeConflict}
 }
 
+func takenID(id string) error {
+	return taken(fmt.Sprintf("a client is called %q already; bongsu client show %s tells more", id, id))
+}
+
 // needsSecret reports whether a client of that entry proves itself with one.
 func needsSecret(document []byte) bool {
 	var entry struct {
@@ -280,7 +289,7 @@ func (h *Handler) registered(c *call, id, secret string) Registered {
 	h.reread(c)
 	state, ok := h.clientState(id)
 	if !ok { // stored, and not read again yet
-		state = ClientState{ID: id, Owner: client.OwnerStore, Secrets: []Secret{}}
+		state = ClientState{ID: id, Owner: client.OwnerStore, Secrets: []ClientSecret{}}
 	}
 	return Registered{Client: state, Secret: secret}
 }
@@ -363,7 +372,7 @@ func (h *Handler) removeClient(c *call) (any, error) {
 	return Registered{Client: state}, nil
 }
 
-func (h *Handler) addSecret(c *call) (any, error) {
+func (h *Handler) addClientSecret(c *call) (any, error) {
 	_, stored, err := h.clientOrder(c)
 	if err != nil {
 		return nil, err
@@ -385,8 +394,8 @@ func (h *Handler) addSecret(c *call) (any, error) {
 	return h.registered(c, stored.ID, secret), nil
 }
 
-// dropSecret takes a secret away, unless somebody still uses it.
-func (h *Handler) dropSecret(c *call) (any, error) {
+// dropClientSecret takes a secret away, unless somebody still uses it.
+func (h *Handler) dropClientSecret(c *call) (any, error) {
 	o, stored, err := h.clientOrder(c)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/coverage"
@@ -22,6 +23,7 @@ import (
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/outage"
+	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/keys/wrap"
@@ -124,7 +126,11 @@ type house struct {
 	healthy  map[string]bool
 	events   []audit.Event
 
-	server     *httptest.Server
+	server    *httptest.Server
+	directory *client.Directory
+	roster    *roster.Roster
+	accounts  *account.Directory
+
 	credential string
 	other      string // the same operator's, while it changes
 	client     *Client
@@ -182,9 +188,11 @@ func (h *house) serve(clock func() time.Time) {
 		Forbidden: func() bool { return h.facts.Has(store.DrillsForbidden, store.AllDrills) },
 	})
 	h.must(err)
+	h.register(clock)
 	handler, err := New(Options{
 		Site: "seoul", Node: "a", Operators: h.operators(), Providers: configured, Board: board, Negatives: h.facts, Facts: h.store,
 		Instances: h.store, Credentials: h.secrets, Outages: h.store, Coverage: h.ledger, Drills: h.drills, Reread: h.outages.Read, Now: clock,
+		Websites: h.websites(), People: h.people(),
 		Audit: audit.New(slog.New(slog.DiscardHandler), []byte("key"), func(e audit.Event) { h.events = append(h.events, e) }),
 	})
 	h.must(err)

@@ -10,25 +10,26 @@ import (
 // ClientState is a registered website, as operators see it. Nothing in it proves the
 // website: secrets are named by the beginning of their hash.
 type ClientState struct {
-	ID         string       `json:"id"`
-	Name       string       `json:"name"`
-	Owner      client.Owner `json:"owner"`           // where it is changed
-	Where      string       `json:"where,omitempty"` // of the file's: file and line
-	Served     bool         `json:"served"`          // false: this node cannot read or accept it, and its log says why
-	Public     bool         `json:"public"`
-	FirstParty bool         `json:"first_party"`
-	By         string       `json:"by,omitempty"` // the operator who registered it
-	CreatedAt  time.Time    `json:"created_at,omitzero"`
-	UpdatedAt  time.Time    `json:"updated_at,omitzero"`
-	Secrets    []Secret     `json:"secrets"`
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Owner      client.Owner   `json:"owner"`           // where it is changed
+	Where      string         `json:"where,omitempty"` // of the file's: file and line
+	Served     bool           `json:"served"`          // false: this node cannot read or accept it, and its log says why
+	Public     bool           `json:"public"`
+	FirstParty bool           `json:"first_party"`
+	By         string         `json:"by,omitempty"` // the operator who registered it
+	CreatedAt  time.Time      `json:"created_at,omitzero"`
+	UpdatedAt  time.Time      `json:"updated_at,omitzero"`
+	Secrets    []ClientSecret `json:"secrets"`
 
-	// Registration is the entry as it would stand in the configuration; only in
-	// answers about one client.
+	// Registration is the entry as it would stand in the configuration, and Issuer
+	// what the website knows this broker by.
 	Registration json.RawMessage `json:"registration,omitempty"`
+	Issuer       string          `json:"issuer,omitempty"`
 }
 
-// Secret is what is known of a client's secret.
-type Secret struct {
+// ClientSecret is what is known of a client's secret.
+type ClientSecret struct {
 	ID        string    `json:"id"` // the first 12 hexadecimal digits of its SHA-256
 	By        string    `json:"by,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"` // of the store's

@@ -57,7 +57,7 @@ func (c *checker) written(path string, w fileClient) {
 	if c.config.Written == nil {
 		c.config.Written = make(map[string]Written)
 	}
-	c.config.Written[w.ID] = Written{Document: document, Where: c.name + ":" + strconv.Itoa(c.node(path).Line)}
+	c.config.Written[w.ID] = Written{Document: document, Where: c.name + ":" + strconv.Itoa(c.document.node(path).Line)}
 }
 
 // registered builds what an entry says, all but its secrets, and checks it

@@ -193,6 +193,9 @@ func ordered(cmd *cobra.Command, err error) error {
 	case admin.CodeNotFound, admin.CodeConflict:
 		return absent{p}
 	case admin.CodeInvalid:
+		if strings.Contains(p.Detail, "\n") {
+			p.Detail = "\n" + p.Detail // each problem in a line of its own
+		}
 		return usageError{p, cmd.CommandPath()}
 	}
 	return p

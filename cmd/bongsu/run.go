@@ -95,7 +95,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(),
-		newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newVersion())
+		newClient(), newAccount(), newSession(), newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newVersion())
 	ownUseLines(root)
 	return root
 }
