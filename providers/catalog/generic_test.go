@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,7 +42,8 @@ func TestClaimsByConfiguration(t *testing.T) {
 		want   providers.Identity
 	}{
 		{
-			"standard names but for the subject", map[string]string{"subject": "id"},
+			"standard names but for the subject",
+			map[string]string{"subject": "id"},
 			map[string]any{
 				"id": "a1", "name": "민지", "email": "minji@example.com", "email_verified": true, "phone_number": "+821012345678",
 				"phone_number_verified": "true", "picture": "https://img.example/m.png", "locale": "ko_KR",
@@ -60,12 +62,14 @@ func TestClaimsByConfiguration(t *testing.T) {
 			providers.Identity{Subject: "7", Name: "new", Email: "a@example.com", EmailVerified: true},
 		},
 		{
-			"a name that holds dots", map[string]string{"subject": "https://id.example/uid"},
+			"a name that holds dots",
+			map[string]string{"subject": "https://id.example/uid"},
 			map[string]any{"https://id.example/uid": "u"},
 			providers.Identity{Subject: "u"},
 		},
 		{
-			"an address that nobody vouches for", map[string]string{"subject": "id", "email_verified": "checked.email"},
+			"an address that nobody vouches for",
+			map[string]string{"subject": "id", "email_verified": "checked.email"},
 			map[string]any{"id": "a1", "email": "minji@example.com", "email_verified": true},
 			providers.Identity{Subject: "a1", Email: "minji@example.com"},
 		},
@@ -76,9 +80,7 @@ func TestClaimsByConfiguration(t *testing.T) {
 			o.Claims = tt.claims
 			w.Upstream.EditAnswer(fakeidp.Userinfo, func(answer map[string]any) {
 				clear(answer)
-				for name, value := range tt.answer {
-					answer[name] = value
-				}
+				maps.Copy(answer, tt.answer)
 			})
 			got := w.SignIn(t, made(t, o), "", nil)
 			tt.want.Provider = providertest.ProviderID

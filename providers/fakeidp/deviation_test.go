@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,9 +35,7 @@ func (w *world) redeemed(t *testing.T, name, scope string, more url.Values, edit
 		"grant_type": {"authorization_code"}, "code": {at.Query().Get("code")}, "redirect_uri": {callback},
 		"client_id": {u.Client().ID}, "client_secret": {u.Client().Secret},
 	}
-	for key, values := range more {
-		form[key] = values
-	}
+	maps.Copy(form, more)
 	got, err := w.try(t.Context(), http.MethodPost, u.URL(fakeidp.Token), form, edit...)
 	if err != nil {
 		t.Fatal(err)
