@@ -36,6 +36,9 @@ var kinds = map[string]kindOf{
 
 	"naver-openid": {takes: []string{"audiences"}},
 	"line":         {takes: []string{"audiences", "algorithms"}},
+	"entra":        {takes: []string{"audiences"}},
+	"discord":      {takes: []string{"audiences"}},
+	"telegram":     {takes: []string{"audiences", "algorithms"}},
 	"facebook":     {takes: []string{"api_version", "api_version_ends"}},
 
 	"openid": {issuer: true, own: true, takes: []string{"audiences", "algorithms", "auth_method", "pkce", "claims"}},

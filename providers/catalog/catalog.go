@@ -12,6 +12,8 @@ import (
 
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/apple"
+	"github.com/bongsu/bongsu/providers/discord"
+	"github.com/bongsu/bongsu/providers/entra"
 	"github.com/bongsu/bongsu/providers/facebook"
 	"github.com/bongsu/bongsu/providers/fetch"
 	"github.com/bongsu/bongsu/providers/github"
@@ -21,6 +23,9 @@ import (
 	"github.com/bongsu/bongsu/providers/naver"
 	"github.com/bongsu/bongsu/providers/oauth2"
 	"github.com/bongsu/bongsu/providers/openid"
+	"github.com/bongsu/bongsu/providers/telegram"
+	"github.com/bongsu/bongsu/providers/wechat"
+	"github.com/bongsu/bongsu/providers/zalo"
 )
 
 // ErrUnknownKind is returned for a kind that the catalog does not list.
@@ -99,6 +104,16 @@ var constructors = map[string]func(Options) (providers.Provider, error){
 			Options: o.oauth2(), TokenInfo: o.Endpoints["tokeninfo"], Version: o.APIVersion, VersionEnds: o.APIVersionEnds,
 		}))
 	},
+	entra.Kind:   func(o Options) (providers.Provider, error) { return built(entra.New(o.openid())) },
+	discord.Kind: func(o Options) (providers.Provider, error) { return built(discord.New(o.openid())) },
+	telegram.Kind: func(o Options) (providers.Provider, error) {
+		t := o.openid()
+		t.Algorithms = o.Algorithms
+		return built(telegram.New(t))
+	},
+	wechat.Kind: func(o Options) (providers.Provider, error) { return built(wechat.New(o.oauth2())) },
+	zalo.Kind:   func(o Options) (providers.Provider, error) { return built(zalo.New(o.oauth2())) },
+
 	"openid": newOpenID,
 	"oauth2": newOAuth2,
 }

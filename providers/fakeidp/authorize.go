@@ -1,6 +1,7 @@
 package fakeidp
 
 import (
+	"cmp"
 	"encoding/base64"
 	"maps"
 	"net/http"
@@ -188,7 +189,7 @@ func (c *call) addressee() (authorization, refusal) {
 	switch {
 	case !ok:
 		return a, malformed
-	case in.Get("client_id") != c.u.client.ID:
+	case in.Get(cmp.Or(c.u.dialect.clientParam, "client_id")) != c.u.client.ID:
 		return a, unknownClient
 	case !c.u.client.allows(a.redirectURI):
 		return a, wrongRedirect

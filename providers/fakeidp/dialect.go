@@ -19,6 +19,12 @@ const (
 	Google Dialect = "google"
 	Apple  Dialect = "apple"
 
+	Entra    Dialect = "entra"
+	Discord  Dialect = "discord"
+	Telegram Dialect = "telegram"
+	WeChat   Dialect = "wechat"
+	Zalo     Dialect = "zalo"
+
 	NaverOpenID Dialect = "naver-openid" // the OpenID Connect family
 	LINE        Dialect = "line"
 	GitHub      Dialect = "github"
@@ -34,6 +40,12 @@ var dialects = map[Dialect]*dialect{
 	Naver:  naver(),
 	Google: google(),
 	Apple:  apple(),
+
+	Entra:    entra(),
+	Discord:  discord(),
+	Telegram: telegram(),
+	WeChat:   weChat(),
+	Zalo:     zalo(),
 
 	NaverOpenID: naverOpenID(),
 	LINE:        line(),
@@ -51,10 +63,13 @@ type dialect struct {
 	title  string // what the page calls it; empty is the upstream's name
 	routes []route
 
+	clientParam string // what the client id is called on the way to the page; empty is client_id
+
 	idToken      bool // issues ID tokens
 	onlyIfAsked  bool // and only when the scope holds openid
 	formPost     bool // can answer by form post (OAuth 2.0 Form Post Response Mode)
 	basic        bool // takes the client secret by HTTP Basic too
+	plain        bool // says that its documents are text/plain
 	byAccept     bool // the token endpoint answers in JSON only if Accept says so
 	ec           bool // its keys are P-256: it signs ES256
 	bareRedeem   bool // redeems a code without its redirect URI

@@ -195,6 +195,9 @@ func (c *call) encode(status int, document any) {
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")
+	if c.u.dialect.plain {
+		h.Set("Content-Type", "text/plain")
+	}
 	if d, ok := document.(map[string]any); ok && c.route.endpoint == Token && c.u.dialect.byAccept && !strings.Contains(c.r.Header.Get("Accept"), "json") {
 		h.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 		body = []byte(asForm(d))

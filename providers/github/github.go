@@ -66,7 +66,10 @@ func New(o Options) (*oauth2.Provider, error) {
 	o.AuthMethod = oauth2.SecretPost
 	o.Owner = &oauth2.Owner{Endpoint: o.TokenInfo, Request: asks(o.Instance.ClientID, o.ClientSecret), App: app}
 	o.More = addresses(o.Emails)
-	o.Quirks = oauth2.Quirks{Authorize: authorize, Userinfo: userinfo, Classify: classify, Refused: refused}
+	o.Quirks = oauth2.Quirks{
+		Authorize: authorize, Userinfo: userinfo, Classify: classify, Refused: refused,
+		SecretRefused: []string{"incorrect_client_credentials"},
+	}
 	return oauth2.New(o.Options, identify)
 }
 

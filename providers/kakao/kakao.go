@@ -51,7 +51,7 @@ func New(o openid.Options) (*openid.Provider, error) {
 	o.AuthMethod = oauth2.SecretPost
 	o.Algorithms = []string{"RS256"}
 	o.Quirks = openid.Quirks{
-		Quirks:  oauth2.Quirks{Authorize: authorize, Classify: classify, Refused: refused, Page: page},
+		Quirks:  oauth2.Quirks{Authorize: authorize, Classify: classify, Refused: refused, Page: page, SecretRefused: []string{"KOE010"}},
 		Claims:  claims,
 		Profile: profile,
 	}

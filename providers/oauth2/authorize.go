@@ -31,6 +31,7 @@ func (w *Wire) AuthorizeURL(leg providers.Leg, extra url.Values) string {
 	}
 	target := w.authorize
 	target.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // a form's plus for a space is not understood everywhere
+	target.Fragment = w.o.Fragment
 	return target.String()
 }
 

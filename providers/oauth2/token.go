@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -22,6 +23,9 @@ const maxToken = 32 << 10
 type Token struct {
 	Access string
 	ID     string // the ID token, if there is one
+
+	// Subject is whom the token answer names, where [Quirks].Names asks for it.
+	Subject string
 
 	secret string // of ours, that the provider took
 }
@@ -108,6 +112,9 @@ func (w *Wire) redeemWith(ctx context.Context, leg providers.Leg, code, secret s
 		}
 		token.ID = text
 	}
+	if name, ok := got.Extra(w.o.Quirks.Names).(string); ok && w.o.Quirks.Names != "" {
+		token.Subject = name
+	}
 	if len(token.Access) > maxToken || len(token.ID) > maxToken || !printable(token.Access) {
 		return Token{}, Refuse(providers.Unknown, "token is malformed")
 	}
@@ -158,6 +165,9 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Context().Value(hearingKey{}) != nil {
 		own.Header.Set("User-Agent", Agent(j.wire.o.Callback))
 	}
+	if err := j.wire.respell(&own); err != nil {
+		return nil, err
+	}
 	answer, err := j.next.RoundTrip(&own)
 	if err != nil {
 		return nil, err
@@ -174,6 +184,33 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer.Body = io.NopCloser(bytes.NewReader(body))
 	answer.Header.Set("Content-Type", "application/json") // it is, whatever it was called
 	return answer, nil
+}
+
+// respell writes a token request as the provider wants it.
+func (w *Wire) respell(r *http.Request) error {
+	if w.o.Quirks.Exchange == nil {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err := errors.Join(err, r.Body.Close()); err != nil {
+		return err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return err
+	}
+	at := *r.URL
+	r.URL = &at
+	w.o.Quirks.Exchange(form, r)
+	if r.Method == http.MethodGet {
+		r.URL.RawQuery = form.Encode()
+		r.Body, r.GetBody, r.ContentLength = http.NoBody, nil, 0
+		r.Header.Del("Content-Type")
+		return nil
+	}
+	text := form.Encode()
+	r.Body, r.GetBody, r.ContentLength = io.NopCloser(strings.NewReader(text)), nil, int64(len(text))
+	return nil
 }
 
 func tokenAnswer(status int, body []byte) Answer {

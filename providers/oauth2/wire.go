@@ -51,6 +51,15 @@ type Quirks struct {
 	// verifier and client authentication.
 	Redeem func(leg providers.Leg, form url.Values)
 
+	// Exchange edits the token request where its form is not the standard's: form
+	// is what would be sent, r may become another method, address or header. What
+	// is left in form is sent, in the body of a POST or in the query of a GET.
+	Exchange func(form url.Values, r *http.Request)
+
+	// Names is the member of the token answer that names the person, for
+	// questions that need it; it becomes Token.Subject and proves nothing.
+	Names string
+
 	// Classify is asked first what an answer that is an error means, and which
 	// error code it carries. It says false to leave it to the standard.
 	Classify func(a Answer) (outcome providers.Outcome, code string, ok bool)
@@ -77,7 +86,8 @@ type Options struct {
 	Instance  providers.Instance
 	Endpoints Endpoints
 	Scopes    []string
-	PKCE      bool // send a challenge (S256) and its verifier
+	Fragment  string // of the authorization URL, for a provider that wants one
+	PKCE      bool   // send a challenge (S256) and its verifier
 
 	ClientSecret string
 	Secret       func() (string, error) // replaces ClientSecret where it is made for each use

@@ -53,7 +53,7 @@ func (p *Provider) parse(body []byte) (published, error) {
 	if err := json.Unmarshal(body, &d); err != nil {
 		return published{}, oauth2.Refuse(providers.Down, "the metadata cannot be read")
 	}
-	if d.Issuer != p.o.Instance.Issuer {
+	if d.Issuer != p.o.Instance.Issuer && (p.o.Template == "" || d.Issuer != p.o.Template) {
 		return published{}, &providers.Error{Outcome: providers.Trust, Code: "issuer", Err: errIssuer}
 	}
 	if err := p.check(p.o.Endpoints.Or(d.endpoints())); err != nil {

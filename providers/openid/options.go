@@ -51,6 +51,11 @@ type Quirks struct {
 	// the leg, any other leaves the profile missing. Nil demands an equal sub
 	// and takes [Standard] claims.
 	Profile func(answer oauth2.Document, identity *providers.Identity) error
+
+	// Issuer returns which issuer an ID token with these claims must name, for a
+	// provider with one issuer per tenant; "" refuses it. Nil is Instance.Issuer
+	// and its spellings. It sees claims whose signature holds.
+	Issuer func(claims oauth2.Document) string
 }
 
 // Options say how one provider is spoken to and what of its tokens is believed.
@@ -71,6 +76,7 @@ type Options struct {
 	Shared []byte
 
 	Algorithms  []string // that may sign ID tokens; empty is RS256 alone, HS256 needs Shared. What discovery lists plays no part
+	Template    string   // the issuer as the metadata of a provider with many tenants writes it; empty: as Instance.Issuer
 	Issuers     []string // further spellings of Instance.Issuer
 	Audiences   []string // further audiences an ID token may name beside our client id
 	ResponseIss bool     // the provider promises iss in its responses (RFC 9207), whatever discovery says

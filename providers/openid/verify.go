@@ -184,8 +184,7 @@ func (p *Provider) judge(leg providers.Leg, found proof) (oauth2.Document, error
 
 // claimsError is OpenID Connect Core 3.1.3.7 and what we ask beyond it.
 func (p *Provider) claimsError(leg providers.Leg, claims oauth2.Document) error {
-	iss := claims.Raw("iss")
-	if iss == "" || iss != p.o.Instance.Issuer && !slices.Contains(p.o.Issuers, iss) {
+	if !p.issued(claims) {
 		return oauth2.Refuse(providers.Trust, "the ID token is another issuer's")
 	}
 	if err := p.audienceError(claims); err != nil {
@@ -204,6 +203,15 @@ func (p *Provider) claimsError(leg providers.Leg, claims oauth2.Document) error 
 		return oauth2.Refuse(providers.Unknown, "the ID token's nonce is not this leg's")
 	}
 	return nil
+}
+
+// issued reports whether an ID token names the issuer that it must.
+func (p *Provider) issued(claims oauth2.Document) bool {
+	iss := claims.Raw("iss")
+	if p.o.Quirks.Issuer != nil {
+		return iss != "" && iss == p.o.Quirks.Issuer(claims)
+	}
+	return iss != "" && (iss == p.o.Instance.Issuer || slices.Contains(p.o.Issuers, iss))
 }
 
 func (p *Provider) audienceError(claims oauth2.Document) error {

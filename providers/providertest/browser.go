@@ -27,7 +27,11 @@ var (
 func (w *World) visit(t *testing.T, target, person string) providers.Return {
 	t.Helper()
 	if person != "" {
-		target += "&person=" + url.QueryEscape(person)
+		address, fragment, marked := strings.Cut(target, "#")
+		target = address + "&person=" + url.QueryEscape(person)
+		if marked {
+			target += "#" + fragment
+		}
 	}
 	status, _, page := w.open(t, target)
 	if status != http.StatusOK {

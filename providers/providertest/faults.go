@@ -48,6 +48,12 @@ func testFaults(t *testing.T, s Suite) {
 		fakeidp.Relapse:             {providers.StepToken, providers.Down},
 		fakeidp.StatusFeedLies:      {providers.StepToken, providers.Down},
 	}
+	if s.Silent {
+		expected[fakeidp.Denied] = struct {
+			step    providers.Step
+			outcome providers.Outcome
+		}{providers.StepCallback, providers.Unknown}
+	}
 	w := Start(t, s.Dialect)
 	for _, kind := range w.Upstream.Kinds() {
 		t.Run(string(kind.Name), func(t *testing.T) {

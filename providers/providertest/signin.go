@@ -98,7 +98,7 @@ func testBegin(t *testing.T, s Suite) {
 	}
 	q := u.Query()
 	for name, want := range map[string]string{
-		"response_type": "code", "state": leg.State, "redirect_uri": callback, "client_id": w.Upstream.Client().ID,
+		"response_type": "code", "state": leg.State, "redirect_uri": callback, s.clientParam(): w.Upstream.Client().ID,
 	} {
 		if got := q[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s = %q, want %q", name, got, want)

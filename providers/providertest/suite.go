@@ -32,10 +32,19 @@ type Suite struct {
 	AuthTime bool // the upstream says when the person proved themselves
 	Shared   bool // the client secret may sign ID tokens beside the published keys
 
+	// ClientParam is what the client id is called on the way to the page; empty is
+	// client_id.
+	ClientParam string
+
+	// Silent says that a person who declines comes back with nothing that says so.
+	Silent bool
+
 	// Stranger turns a good userinfo answer into one about the subject given;
 	// needed where Userinfo is set.
 	Stranger func(answer map[string]any, subject string)
 }
+
+func (s Suite) clientParam() string { return cmp.Or(s.ClientParam, "client_id") }
 
 // World is one simulated upstream and what is needed to speak to it.
 type World struct {
