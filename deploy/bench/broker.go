@@ -79,6 +79,14 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 		row("JWKS", n, measure(ctx, p, n, s.each, fetching(issuer+"/jwks", "")), bare.document)
 	}
 	row("discovery", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/.well-known/openid-configuration", "")), bare.document)
+	for _, n := range workers {
+		refresh, err := w.refreshing(ctx, n)
+		if err != nil {
+			return err
+		}
+		row("refresh", n, measure(ctx, p, n, s.each, refresh), bare.token)
+	}
+	row("introspection", 8, measure(ctx, p, 8, s.each, w.introspecting(given.Access)), bare.token)
 	row("userinfo", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/userinfo", given.Access)), bare.token)
 	fmt.Printf("memory: %.0f MiB idle after 500 logins, %.0f MiB under load\n", idle, peak)
 	if failed > 0 {
@@ -149,7 +157,7 @@ clients:
     first_party: true
     pkce: optional
     id_token_signed_response_alg: %[10]s
-    grant_types: [authorization_code, client_credentials]
+    grant_types: [authorization_code, refresh_token, client_credentials]
     redirect_uris: [%[11]s]
 `, issuer, port, db.settings, filepath.Join(dir, "data"), key('s'), key('c'), u.issuer, clientID, clientSecret, alg, callback)
 	path = filepath.Join(dir, "bongsu.yaml")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,7 @@ type website struct {
 	issuer   string
 	upstream *upstream
 	verifier *oidc.IDTokenVerifier
+	scope    string // asked for; default openid and profile
 }
 
 func newWebsite(ctx context.Context, issuer string, u *upstream, alg string) *website {
@@ -37,6 +39,7 @@ func newWebsite(ctx context.Context, issuer string, u *upstream, alg string) *we
 type tokens struct {
 	Access string `json:"access_token"`
 	ID     string `json:"id_token"`
+	Next   string `json:"refresh_token"`
 }
 
 // login is the task of one full login of a known person: three requests to the
@@ -63,7 +66,7 @@ func (s *website) login(ctx context.Context, c *http.Client, worker, n int) erro
 // authorize takes a browser from the website to the provider and back.
 func (s *website) authorize(ctx context.Context, c *http.Client, person string, unknown bool) (string, error) {
 	query := url.Values{
-		"client_id": {clientID}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid profile"},
+		"client_id": {clientID}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {cmp.Or(s.scope, "openid profile")},
 		"state": {"state"}, "nonce": {"nonce"}, "idp_hint": {"up"},
 	}
 	answer, err := s.get(ctx, c, s.issuer+"/authorize?"+query.Encode(), nil)
@@ -165,16 +168,21 @@ func (s *website) own(ctx context.Context, c *http.Client, _, _ int) error {
 }
 
 func (s *website) post(ctx context.Context, c *http.Client, form url.Values) (tokens, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.issuer+"/token", strings.NewReader(form.Encode()))
+	var given tokens
+	return given, s.ask(ctx, c, "/token", form, &given)
+}
+
+// ask posts a form to path, with the website's secret.
+func (s *website) ask(ctx context.Context, c *http.Client, path string, form url.Values, answer any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.issuer+path, strings.NewReader(form.Encode()))
 	if err != nil {
-		return tokens{}, err
+		return err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(clientID, clientSecret)
 	_, body, err := call(c, r, http.StatusOK)
 	if err != nil {
-		return tokens{}, err
+		return err
 	}
-	var given tokens
-	return given, json.Unmarshal(body, &given)
+	return json.Unmarshal(body, answer)
 }
