@@ -97,9 +97,10 @@ type Options struct {
 type Endpoint struct {
 	Options
 
-	unsettled unsettled // claims of codes
-	unrotated unsettled // uses of refresh tokens
-	recent    recent
+	unsettled unsettled       // claims of codes
+	unrotated unsettled       // uses of refresh tokens
+	grants    recent[granted] // by grant id
+	verified  recent[signed]  // by the token's hash
 }
 
 // New returns an endpoint.

@@ -2,12 +2,15 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/oauth"
@@ -127,21 +130,53 @@ var errAccess = errors.New("token: not an access token that holds")
 // revoked by itself, whomever it is for. errAccess; any other error means that
 // it could not be checked.
 func (e *Endpoint) readAccess(token string) (AccessClaims, error) {
-	payload, err := e.Keys.Verify(keys.AccessToken, token)
-	if errors.Is(err, keys.ErrUnavailable) {
-		return AccessClaims{}, fmt.Errorf("verify access token: %w", err)
+	now := e.Now()
+	hash := sha256.Sum256([]byte(token))
+	read, ok := e.verified.get(string(hash[:]), now)
+	if !ok || e.Negatives.Has(store.KeyWithdrawn, read.keyID) {
+		var err error
+		if read, err = e.verify(token); err != nil {
+			return AccessClaims{}, err
+		}
+		e.verified.keep(string(hash[:]), read, now)
 	}
-	if err != nil {
-		return AccessClaims{}, fmt.Errorf("%w: %w", errAccess, err)
-	}
-	var claims AccessClaims
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return AccessClaims{}, fmt.Errorf("%w: %w", errAccess, err)
-	}
-	if claims.Expires <= e.Now().Unix() || e.Negatives.Has(store.TokenRevoked, claims.ID) {
+	if read.claims.Expires <= now.Unix() || e.Negatives.Has(store.TokenRevoked, read.claims.ID) {
 		return AccessClaims{}, errAccess
 	}
-	return claims, nil
+	return read.claims, nil
+}
+
+// verify checks the signature of an access token.
+func (e *Endpoint) verify(token string) (signed, error) {
+	payload, err := e.Keys.Verify(keys.AccessToken, token)
+	if errors.Is(err, keys.ErrUnavailable) {
+		return signed{}, fmt.Errorf("verify access token: %w", err)
+	}
+	var read signed
+	if err == nil {
+		err = json.Unmarshal(payload, &read.claims)
+	}
+	if err == nil {
+		read.keyID, err = keyOf(token)
+	}
+	if err != nil {
+		return signed{}, fmt.Errorf("%w: %w", errAccess, err)
+	}
+	return read, nil
+}
+
+// keyOf returns the kid of a token that verified.
+func keyOf(token string) (string, error) {
+	encoded, _, _ := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", fmt.Errorf("decode header: %w", err)
+	}
+	var header struct {
+		KeyID string `json:"kid"`
+	}
+	err = json.Unmarshal(raw, &header)
+	return header.KeyID, err
 }
 
 // live returns what an access token that a login gave rests on. errAccess: it
@@ -151,10 +186,9 @@ func (e *Endpoint) live(ctx context.Context, claims AccessClaims) (granted, erro
 		return granted{}, errAccess
 	}
 	now := e.Now()
-	found, ok := e.recent.get(claims.Grant, now)
+	found, ok := e.grants.get(claims.Grant, now)
 	if !ok {
 		var err error
-		found.at = now
 		found.grant, found.account, err = e.Grants.GrantedAccount(ctx, claims.Grant)
 		if errors.Is(err, store.ErrNotFound) {
 			return granted{}, errAccess
@@ -167,7 +201,7 @@ func (e *Endpoint) live(ctx context.Context, claims AccessClaims) (granted, erro
 		return granted{}, errAccess
 	}
 	if !ok {
-		e.recent.keep(found, now)
+		e.grants.keep(claims.Grant, found, now)
 	}
 	return found, nil
 }
