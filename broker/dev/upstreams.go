@@ -64,6 +64,17 @@ var specs = []fakeidp.Spec{
 			fakeidp.TokenInfo: "https://graph.facebook.example",
 		},
 	},
+	{Name: "entra", URL: "https://login.microsoftonline.example"},
+	{Name: "discord", URL: "https://discord.example"},
+	{Name: "telegram", URL: "https://oauth.telegram.example"},
+	{
+		Name: "wechat", URL: "https://open.weixin.example",
+		Elsewhere: map[fakeidp.Endpoint]string{fakeidp.Token: "https://api.weixin.example", fakeidp.Userinfo: "https://api.weixin.example"},
+	},
+	{
+		Name: "zalo", URL: "https://oauth.zaloapp.example",
+		Elsewhere: map[fakeidp.Endpoint]string{fakeidp.Userinfo: "https://graph.zalo.example"},
+	},
 	{Name: "company", Dialect: fakeidp.OpenID, URL: "https://id.company.example"},
 	{Name: "forum", Dialect: fakeidp.OAuth2, URL: "https://www.forum.example"},
 }
