@@ -66,10 +66,6 @@ var adminPaths = []string{
 	"POST /admin/clients/RP-1/secrets", "POST /admin/clients/RP-1/secrets/0123456789ab/drop",
 	"POST /admin/accounts/find", "POST /admin/accounts/a1/disable", "POST /admin/accounts/a1/enable", "POST /admin/accounts/a1/delete",
 	"GET /admin/accounts/a1/sessions", "POST /admin/accounts/a1/sessions/end", "POST /admin/sessions/s1/revoke",
-	"GET /admin/clients", "POST /admin/clients", "GET /admin/clients/RP-1", "PUT /admin/clients/RP-1", "POST /admin/clients/RP-1/remove",
-	"POST /admin/clients/RP-1/secrets", "POST /admin/clients/RP-1/secrets/0123456789ab/drop",
-	"POST /admin/accounts/find", "POST /admin/accounts/a1/disable", "POST /admin/accounts/a1/enable", "POST /admin/accounts/a1/delete",
-	"GET /admin/accounts/a1/sessions", "POST /admin/accounts/a1/sessions/end", "POST /admin/sessions/s1/revoke",
 }
 
 // AB-79. Nothing that people, websites or their browsers have is an operator's

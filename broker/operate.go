@@ -106,8 +106,7 @@ func (b *Broker) buildDesk(context.Context) error {
 func (b *Broker) filed(id string) (document []byte, where string) {
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
-	w := b.taken.Written[id]
-	return w.Document, w.Where
+	return b.taken.Written(id)
 }
 
 // standing is what operators say about a provider. Right after its word was said

@@ -61,9 +61,6 @@ func settings() *config.Config {
 	return &config.Config{
 		Providers: []config.Provider{{ID: "kakao"}, {ID: "naver"}, {ID: "google"}},
 		Keys:      config.Keys{Algorithms: []keys.Algorithm{keys.RS256, keys.ES256}},
-		Written: map[string]config.Written{
-			"filed": {Document: []byte(`{"id":"filed","name":"Filed"}`), Where: "bongsu.yaml:12"},
-		},
 	}
 }
 
@@ -90,8 +87,10 @@ func (h *house) websites() Websites {
 			return config.ReadRegistration("registration", entry)
 		},
 		Filed: func(id string) (document []byte, where string) {
-			w := settings().Written[id]
-			return w.Document, w.Where
+			if id != "filed" {
+				return nil, ""
+			}
+			return []byte(`{"id":"filed","name":"Filed"}`), "bongsu.yaml:12"
 		},
 	}
 }

@@ -16,6 +16,9 @@ import (
 func TestEveryChangeIsNamed(t *testing.T) {
 	before := &Config{}
 	for field := range reflect.TypeFor[Config]().Fields() {
+		if !field.IsExported() {
+			continue // where something is written is no setting
+		}
 		after := &Config{}
 		touch(t, reflect.ValueOf(after).Elem().FieldByIndex(field.Index))
 		change := after.Since(before, before)

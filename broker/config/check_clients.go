@@ -54,10 +54,10 @@ func (c *checker) written(path string, w fileClient) {
 	if err != nil {
 		return // text, lists and truth values can all be encoded
 	}
-	if c.config.Written == nil {
-		c.config.Written = make(map[string]Written)
+	if c.config.written == nil {
+		c.config.written = make(map[string]entry)
 	}
-	c.config.Written[w.ID] = Written{Document: document, Where: c.name + ":" + strconv.Itoa(c.document.node(path).Line)}
+	c.config.written[w.ID] = entry{document: document, where: c.name + ":" + strconv.Itoa(c.document.node(path).Line)}
 }
 
 // registered builds what an entry says, all but its secrets, and checks it

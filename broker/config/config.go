@@ -37,7 +37,6 @@ type Config struct {
 	Drain     Drain
 	Providers []Provider // in menu order
 	Clients   []*client.Client
-	Written   map[string]Written // entries of Clients by id, as they stand in the file; nil where there is none
 	Resources []*client.Resource // APIs that take our access tokens
 	Outbound  Outbound
 	Gossip    *Gossip    // nil: this node speaks with no other
@@ -46,6 +45,8 @@ type Config struct {
 	Languages Languages
 	Limits    Limits
 	Log       Log
+
+	written map[string]entry // of Clients, by id
 }
 
 // Site is one place of this deployment, and what it is known by to the others.
@@ -89,10 +90,18 @@ type Health struct {
 	Probes   bool     // providers are asked without a person, too
 }
 
-// Written is a client's entry as it stands in the file.
-type Written struct {
-	Document []byte // in JSON, as [ReadRegistration] writes it
-	Where    string // file and line
+// entry is a client's entry as it stands in the file.
+type entry struct {
+	document []byte
+	where    string
+}
+
+// Written returns a client's entry as it stands in the file, in JSON as
+// [ReadRegistration] writes it, and the file and line it stands in. Both are
+// empty where there is none.
+func (c *Config) Written(id string) (document []byte, where string) {
+	written := c.written[id]
+	return written.document, written.where
 }
 
 // TLS is where the certificate of the public listener lies. Both files are

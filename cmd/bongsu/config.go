@@ -13,11 +13,11 @@ func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		Short:   "Work with the configuration",
-		Example: "  bongsu config validate --config bongsu.yaml",
+		Example: "  bongsu config validate --config bongsu.yaml\n  bongsu config schema > bongsu.schema.json",
 		Args:    knownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newValidate())
+	cmd.AddCommand(newValidate(), newSchema())
 	return cmd
 }
 
@@ -44,6 +44,27 @@ Exit code 1 tells that something is wrong.`,
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the configuration file",
+		Long: `Print the JSON Schema of the configuration file. An editor that knows YAML completes
+keys with it, and marks what is none, when the file begins with the line
+
+  # yaml-language-server: $schema=bongsu.schema.json`,
+		Example: "  bongsu config schema > bongsu.schema.json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := config.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
 }
 
 func configFlag(cmd *cobra.Command, path *string) {

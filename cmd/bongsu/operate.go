@@ -38,6 +38,8 @@ func (p partial) Unwrap() error { return p.error }
 // desk is where a command finds the node that it gives an order to.
 type desk struct {
 	config, admin, credential, output string
+
+	insecure bool
 }
 
 const deskLong = `
@@ -51,6 +53,7 @@ func (d *desk) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&d.config, "config", "c", "", "the configuration `FILE` of the node")
 	cmd.Flags().StringVar(&d.admin, "admin", "", "the `URL` of the node's admin listener, instead of --config")
 	cmd.Flags().StringVar(&d.credential, "credential", "", "the `FILE` with the operator's credential")
+	cmd.Flags().BoolVar(&d.insecure, "insecure-admin", false, "send the credential over plain http to another machine, where everybody on the way can read it")
 	cmd.Flags().StringVarP(&d.output, "output", "o", "table", "`table` or json")
 }
 
@@ -95,16 +98,28 @@ func (d *desk) address(cmd *cobra.Command) (*url.URL, error) {
 		if cfg.Admin == "" {
 			return nil, fmt.Errorf("%s has no admin listener: it takes no orders", d.config)
 		}
-		return &url.URL{Scheme: "http", Host: reachable(cfg.Admin)}, nil
+		at := &url.URL{Scheme: "http", Host: reachable(cfg.Admin)}
+		if err := d.near(at); err != nil {
+			return nil, refusal{fmt.Errorf("admin %s of %s is not on loopback: %w", at.Host, d.config, err)}
+		}
+		return at, nil
 	}
 	at, err := url.Parse(d.admin)
 	if err != nil || at.Host == "" {
 		return nil, usageError{fmt.Errorf("--admin %q is no address", d.admin), cmd.CommandPath()}
 	}
-	if at.Scheme == "http" && !loopback(at.Hostname()) {
-		return nil, usageError{errors.New("--admin: plain http is for loopback alone, for the credential travels with it"), cmd.CommandPath()}
+	if err := d.near(at); err != nil {
+		return nil, usageError{fmt.Errorf("--admin: %w", err), cmd.CommandPath()}
 	}
 	return at, nil
+}
+
+// near refuses to send the credential in clear to another machine.
+func (d *desk) near(at *url.URL) error {
+	if at.Scheme != "http" || loopback(at.Hostname()) || d.insecure {
+		return nil
+	}
+	return errors.New("plain http is for loopback alone, for the credential travels with it; run the command there, or go through a tunnel or a proxy with --admin https://… (--insecure-admin overrides it)")
 }
 
 // reachable is where this machine reaches what listens at address.
