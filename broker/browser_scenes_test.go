@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/dev"
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
@@ -28,6 +30,39 @@ func (b *tab) scenes(i *dev.Instance, person string, look func(name string)) {
 	b.scenesOfLinking(i, person, look)
 	b.scenesOfLeaving(i, look)
 	b.scenesOfTrouble(i, look)
+	b.scenesOfOnesOwn(i, look)
+}
+
+// scenesOfOnesOwn are the consent page, the account page with everything on it, what
+// it asks before, and the menu inside an app.
+func (b *tab) scenesOfOnesOwn(i *dev.Instance, look func(string)) {
+	b.t.Helper()
+	b.signIn(i, "kakao", "minji")
+	b.open(i.Issuer() + "/authorize?" + url.Values{
+		"client_id": {"demo-third"}, "response_type": {"code"}, "scope": {"openid profile email phone"}, "prompt": {"consent"}, "redirect_uri": {i.Demo() + "/third"},
+		"code_challenge": {brokertest.Challenge(strings.Repeat("v", 43))}, "code_challenge_method": {"S256"}, "state": {"s"},
+	}.Encode())
+	b.see("agree")
+	look("consent")
+	b.click("agree")
+	b.until("location.search.includes('code=')")
+	b.open(i.Issuer() + "/account")
+	b.see("take-demo-third")
+	look("account-whole")
+	for _, task := range []string{"data", "delete", "sign-out-everywhere"} {
+		b.open(i.Issuer() + "/account/" + task)
+		b.see("go")
+		look("account-" + task)
+	}
+	b.click("go")
+	b.see("onward")
+	look("account-ended")
+	call(b, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
+		UserAgent: "Mozilla/5.0 (Linux; Android 16; wv) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36 KAKAOTALK 11.9.0",
+	})
+	b.begin(i)
+	b.see("open-outside")
+	look("menu-in-app")
 }
 
 func (b *tab) scenesAtTheMenu(i *dev.Instance, look func(string)) {

@@ -43,6 +43,7 @@ const (
 	ReasonYielded    Reason = "yielded"    // gave up its first place in this login
 	ReasonDown       Reason = "down"       // the board says it is down
 	ReasonFailed     Reason = "failed"     // it failed in this login
+	ReasonElsewhere  Reason = "elsewhere"  // it cannot work in this browser, and can in another
 )
 
 // Candidate is one configured way.
@@ -78,6 +79,7 @@ type Question struct {
 	LastUsed string   // id this browser used last
 	Used     []string // ids this browser has used before, latest first; LastUsed need not be repeated
 
+	Impossible  []string // ids that cannot work in this browser: last, and never gone to
 	Failed      []string // ids whose leg failed in this login, the latest last
 	RequiredACR string   // essential acr or the client's minimum; binding
 	LoginID     string   // decides in which share of the logins this one is
@@ -92,10 +94,12 @@ type Way struct {
 	Slow     bool // degraded
 	Failed   bool // failed in this login
 	LastUsed bool // this browser used it last
+
+	Elsewhere bool // cannot work in this browser: to be told as text
 }
 
 // Usable reports whether nothing speaks against the way right now.
-func (w Way) Usable() bool { return !w.Down && !w.Failed }
+func (w Way) Usable() bool { return !w.Down && !w.Failed && !w.Elsewhere }
 
 // Why a way is not permitted.
 var (

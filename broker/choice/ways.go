@@ -11,6 +11,7 @@ const (
 	tierUsable = iota
 	tierDown
 	tierFailed
+	tierElsewhere
 )
 
 // place is where a candidate stands: the first key that differs decides.
@@ -36,7 +37,7 @@ func Ways(q Question) []Way {
 			continue
 		}
 		p := q.place(c, i, wanted)
-		trouble = trouble || p.tier != tierUsable && c.Kind == Provider
+		trouble = trouble || p.tier != tierUsable && p.tier != tierElsewhere && c.Kind == Provider
 		places = append(places, p)
 	}
 	slices.SortStableFunc(places, func(a, b place) int {
@@ -53,7 +54,8 @@ func Ways(q Question) []Way {
 		ways[i] = Way{
 			Candidate: *p.Candidate, Reason: p.reason,
 			Down: q.down(p.Candidate), Slow: p.Verdict == Degraded,
-			Failed: p.tier == tierFailed, LastUsed: p.ID == q.LastUsed,
+			Elsewhere: p.tier == tierElsewhere,
+			Failed:    p.tier == tierFailed, LastUsed: p.ID == q.LastUsed,
 		}
 	}
 	return ways
@@ -95,6 +97,8 @@ func (q *Question) place(c *Candidate, i int, wanted []string) place {
 	p.wish, p.reason = q.wish(c, wanted, p.reason)
 
 	switch failed := lastIndex(q.Failed, c.ID); {
+	case slices.Contains(q.Impossible, c.ID):
+		p.tier, p.reason = tierElsewhere, ReasonElsewhere
 	case failed >= 0:
 		p = place{Candidate: c, reason: ReasonFailed, tier: tierFailed, order: failed}
 	case q.down(c):
@@ -118,7 +122,7 @@ func Direct(q Question, id string) bool {
 		return false
 	}
 	c := &q.Candidates[i]
-	if q.permits(c) != nil || q.down(c) || slices.Contains(q.Failed, id) {
+	if q.permits(c) != nil || q.down(c) || slices.Contains(q.Failed, id) || slices.Contains(q.Impossible, id) {
 		return false
 	}
 	return share(q.LoginID, id) < c.weight() || !q.alternative(id)

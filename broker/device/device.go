@@ -20,18 +20,12 @@ const (
 // caller owns the slice.
 func Classes() []Class { return []Class{Mobile, Desktop, App, Unknown} }
 
-// webViews are the marks of apps that show pages inside themselves.
-var webViews = []string{"KAKAOTALK", "Line/", "NAVER(inapp", "Instagram", "FBAN", "FBAV"}
-
 // Of returns the class of the device that sent r.
 func Of(r *http.Request) Class {
 	agent := r.Header.Get("User-Agent")
-	for _, mark := range webViews {
-		if strings.Contains(agent, mark) {
-			return App
-		}
-	}
 	switch {
+	case AppOf(r) != NoApp:
+		return App
 	case r.Header.Get("Sec-CH-UA-Mobile") == "?1", strings.Contains(agent, "Mobile"), strings.Contains(agent, "Android"):
 		return Mobile
 	case strings.HasPrefix(agent, "Mozilla/"):

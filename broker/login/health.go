@@ -64,6 +64,7 @@ func (h *Handler) direct(v *visit, hint string) bool {
 	q := h.required(v)
 	q.Candidates = h.inUse(h.now().candidates)
 	q.LastUsed, q.Used, q.LoginID = h.lastUsed(v.r), h.usedWays(v), v.login.ID
+	q.Impossible = h.impossible(v.r)
 	return choice.Direct(q, hint)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/providers"
 )
@@ -41,10 +42,12 @@ func (h *Handler) menu(v *visit, ways []choice.Way) web.Menu {
 		shown.LastUsed = way.LastUsed && unfinished == ""
 		shown.Open = way.ID == unfinished
 		shown.Down, shown.Why = way.Down, h.whyDown(way)
+		shown.Elsewhere = way.Elsewhere
 		shown.Slow, shown.Unsteady = h.doubts(v, way)
 		view.Ways = append(view.Ways, shown)
 	}
 	view.Ways = append(view.Ways, h.paused(v)...)
+	view.Outside, view.OutsideHref = h.outside(v)
 	if v.login.New != nil {
 		view.NewHref = loginPath(v.login)
 	}
@@ -73,6 +76,7 @@ func (h *Handler) question(v *visit) choice.Question {
 	q.LastUsed, q.Used = h.lastUsed(v.r), h.usedWays(v)
 	q.Hint = v.login.Request.IDPHint
 	q.Failed = v.login.failedWays()
+	q.Impossible = h.impossible(v.r)
 	q.LoginID = v.login.ID
 	return q
 }
@@ -117,6 +121,29 @@ func (h *Handler) notice(v *visit, ways []choice.Way, unfinished string) *web.No
 		return paused
 	}
 	return h.condition(v, ways)
+}
+
+// impossible are the ways that the app whose web view sent r lets nobody go.
+func (h *Handler) impossible(r *http.Request) []string {
+	app := device.AppOf(r)
+	var ways []string
+	for _, c := range h.candidates {
+		if app.Refuses(c.Brand) {
+			ways = append(ways, c.ID)
+		}
+	}
+	return ways
+}
+
+// outside is where a person begins anew in their own browser: at the website, for
+// what it remembers of this login lies in the app. href has the app go there;
+// empty where none is known.
+func (h *Handler) outside(v *visit) (target, href string) {
+	target = v.client.Home()
+	if v.login.own() {
+		target = h.issuer + accountPath
+	}
+	return target, device.AppOf(v.r).Outside(v.r, target)
 }
 
 func (h *Handler) failedLast(v *visit, way string) bool {

@@ -32,6 +32,10 @@ type menuPage struct {
 	Checked string // when we last looked, on the page without any way left
 	Back    string // label of the way back to the website, there
 	NewHref string
+
+	Elsewhere   string // about the ways that work in another browser alone; empty: there are none
+	Outside     string // the address to go to there
+	OutsideHref template.URL
 }
 
 func (m Menu) template() string {
@@ -101,10 +105,15 @@ func (m Menu) purpose(s *scene) string {
 func (m Menu) sortWays(s *scene, p *menuPage) {
 	open := slices.ContainsFunc(m.Ways, func(w Way) bool { return w.Open && !w.Down })
 	chipped, divided := false, false
+	var elsewhere []string
 	for _, w := range m.Ways {
 		p.Kakao = p.Kakao || w.Kind == "kakao"
 		b, words := s.button(w)
 		v := values{varWay: words.name, varLogin: words.login}
+		if w.Elsewhere {
+			elsewhere = append(elsewhere, words.name)
+			continue
+		}
 		if w.Down {
 			p.Down = append(p.Down, s.row(b, w, &v))
 			continue
@@ -127,6 +136,12 @@ func (m Menu) sortWays(s *scene, p *menuPage) {
 			b.Divider = len(p.Ways) > 0
 		}
 		p.Ways = append(p.Ways, b)
+	}
+	if len(elsewhere) > 0 {
+		p.Elsewhere = s.say("menu.elsewhere", &values{varWay: s.list(elsewhere)})
+		if isWeb(m.Outside) {
+			p.Outside, p.OutsideHref = m.Outside, outside(m.OutsideHref)
+		}
 	}
 	switch len(p.Down) {
 	case 0:

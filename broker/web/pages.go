@@ -74,6 +74,7 @@ func (p *Pages) warm() error {
 			Menu{Ways: []Way{{}}},
 			Menu{},
 			Menu{Task: TaskNew},
+			Menu{Ways: []Way{{Elsewhere: true}}, Outside: "https://localhost/", OutsideHref: "intent://localhost/#Intent;end"},
 			Match{},
 			Problem{},
 			Logout{},

@@ -61,6 +61,17 @@ func link(address string) string {
 	return ""
 }
 
+// outside is an address that has an app open the person's own browser; empty for
+// one of a scheme that does something else.
+func outside(address string) template.URL {
+	for _, start := range []string{"https://", "http://", "kakaotalk://web/openExternal?url=", "intent://"} {
+		if strings.HasPrefix(address, start) && printable(address) {
+			return template.URL(address) //nolint:gosec // made by us of a registered address, and of one of these schemes
+		}
+	}
+	return ""
+}
+
 // isLocal reports whether address is a path on our own origin. A second slash or
 // a backslash would make browsers read it as another host.
 func isLocal(address string) bool {

@@ -50,6 +50,9 @@ type Way struct {
 	Down     bool   // moved out of the buttons into a text row
 	Slow     bool   // a line below the button says that it may take longer
 	Unsteady bool   // it says instead that it may fail: back only lately, or failing for some
+	// Elsewhere is of a way that cannot work in this browser, the web view of an
+	// app: it is told as text, with the way out of the app.
+	Elsewhere bool
 	// Why a way is Down, where that changes its words: ReasonCutOff,
 	// ReasonBusy (try again soon) or ReasonPaused (an operator switched it off:
 	// its row is no link). Empty and anything else is told as not working.
@@ -113,6 +116,10 @@ type Menu struct {
 	Task     Task
 	About    Way
 	Removing bool
+	// Outside is the website's address to begin at in another browser, for ways that
+	// are Elsewhere, and OutsideHref what has the app open it there: of a scheme
+	// that apps know. Both may be empty.
+	Outside, OutsideHref string
 	// NewHref leads back to the question of [Match], for whoever finds no
 	// earlier way; empty shows nothing.
 	NewHref string
