@@ -272,6 +272,7 @@ func TestPublishedKeys(t *testing.T) {
 	}
 	h.status, h.document = http.StatusOK, jwks(t, second)
 	h.now = h.now.Add(fetchGap)
-	want("back again", verify(second), nil, h.asked+1)
+	asked := h.asked
+	want("back again", verify(second), nil, asked+1)
 	want("a key that was taken out", verify(first), ErrRefused, h.asked)
 }

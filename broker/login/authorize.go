@@ -98,6 +98,10 @@ func (h *Handler) admissible(v *visit) error {
 	if !v.client.AllowsGrant(client.GrantAuthorizationCode) {
 		return oauth.UnauthorizedClient("The client is not registered for the authorization code flow.")
 	}
+	if request.ResponseMode == oauth.ModeFormPost && !strings.HasPrefix(request.RedirectURI, "http") {
+		request.ResponseMode = oauth.ModeQuery
+		return oauth.InvalidRequest("response_mode=form_post needs a redirect_uri of http or https: nothing can be posted to an app.")
+	}
 	if v.client.RequiresPKCE() {
 		if refusal := request.RequirePKCE(); refusal != nil {
 			return refusal

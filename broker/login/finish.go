@@ -120,7 +120,13 @@ func (h *Handler) leave(v *visit, answer url.Values) error {
 		http.Redirect(v.w, v.r, accountPath+tasks[v.login.Then], http.StatusSeeOther)
 		return nil
 	}
-	target := h.answerURL(v.login.Request, answer)
+	h.complete(v.login.Request, answer)
+	if v.login.Request.ResponseMode == oauth.ModeFormPost {
+		return h.Pages.Write(v.w, http.StatusOK, web.PostBack{
+			Frame: h.frame(v), Action: v.login.Request.RedirectURI, Values: answer,
+		})
+	}
+	target := oauth.RedirectURL(v.login.Request.RedirectURI, answer)
 	if v.posted {
 		return h.Pages.Write(v.w, http.StatusOK, web.Terminal{Frame: h.frame(v), Href: target})
 	}
@@ -128,13 +134,12 @@ func (h *Handler) leave(v *visit, answer url.Values) error {
 	return nil
 }
 
-// answerURL adds state and iss (RFC 9207) to every answer.
-func (h *Handler) answerURL(request oauth.AuthorizationRequest, answer url.Values) string {
+// complete adds state and iss (RFC 9207) to every answer.
+func (h *Handler) complete(request oauth.AuthorizationRequest, answer url.Values) {
 	if request.State != "" {
 		answer.Set("state", request.State)
 	}
 	answer.Set("iss", h.issuer)
-	return oauth.RedirectURL(request.RedirectURI, answer)
 }
 
 // couldNotCheck keeps the login as it is and says so: an outage of ours is

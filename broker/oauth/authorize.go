@@ -17,6 +17,16 @@ const (
 // maxValues bounds the lists acr_values and ui_locales; more are ignored.
 const maxValues = 10
 
+// The values of response_mode.
+const (
+	ModeQuery    = "query"
+	ModeFormPost = "form_post" // OAuth 2.0 Form Post Response Mode
+)
+
+// ResponseModes returns the known response modes, for discovery. The caller owns
+// the slice.
+func ResponseModes() []string { return []string{ModeQuery, ModeFormPost} }
+
 // The values of prompt.
 const (
 	PromptNone          = "none"
@@ -52,7 +62,7 @@ type AuthorizationRequest struct {
 	ClientID     string   `json:"c,omitempty"`
 	RedirectURI  string   `json:"u,omitempty"`
 	ResponseType string   `json:"rt,omitempty"` // "code"
-	ResponseMode string   `json:"rm,omitempty"` // "query" or empty, which means the same
+	ResponseMode string   `json:"rm,omitempty"` // ModeQuery, ModeFormPost or empty, which means ModeQuery
 	Scope        []string `json:"s,omitempty"`  // known ones, openid among them
 	Resources    []string `json:"rs,omitempty"` // unchecked identifiers (RFC 8707 2.1), at most 4
 	OtherScope   []string `json:"os,omitempty"` // beside Resources: what they may know, at most 32
@@ -116,6 +126,9 @@ func ParseAuthorization(v url.Values) (AuthorizationRequest, error) {
 	r := AuthorizationRequest{ClientID: v.Get("client_id"), RedirectURI: v.Get("redirect_uri")}
 	if len(v["state"]) == 1 {
 		r.State = v.Get("state")
+	}
+	if mode := v["response_mode"]; len(mode) == 1 && mode[0] == ModeFormPost {
+		r.ResponseMode = ModeFormPost // whatever else is wrong, it is told that way
 	}
 	for _, check := range []func(url.Values) *Error{
 		r.parseWhole, r.parseObjects, r.parseResponse, r.parsePKCE, r.parseScope, r.parseFreshness, r.parseHints,
@@ -196,8 +209,9 @@ func (r *AuthorizationRequest) parseResponse(v url.Values) *Error {
 		return InvalidRequest("Add response_type=code.")
 	case r.ResponseType != "code":
 		return UnsupportedResponseType("Only response_type=code is supported.")
-	case r.ResponseMode != "" && r.ResponseMode != "query":
-		return InvalidRequest("Only response_mode=query is supported: leave response_mode out.")
+	case r.ResponseMode != "" && r.ResponseMode != ModeQuery && r.ResponseMode != ModeFormPost:
+		r.ResponseMode = ""
+		return InvalidRequest("response_mode must be query or form_post.")
 	}
 	return nil
 }

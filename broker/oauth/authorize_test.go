@@ -87,7 +87,6 @@ func TestWhatIsWrongWithAnAuthorizationRequest(t *testing.T) {
 		{"response type id_token token", request("response_type", "id_token token"), CodeUnsupportedResponseType},
 		{"response type none", request("response_type", "none"), CodeUnsupportedResponseType},
 		{"response mode fragment", request("response_mode", "fragment"), CodeInvalidRequest},
-		{"response mode form_post", request("response_mode", "form_post"), CodeInvalidRequest},
 		{"a request object", request("request", "a.b.c"), CodeRequestNotSupported},
 		{"a request object by reference", request("request_uri", "http://169.254.169.254/x"), CodeRequestURINotSupported},
 		{"a request object instead of everything", url.Values{"request_uri": {"urn:x"}}, CodeRequestURINotSupported},

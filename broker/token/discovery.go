@@ -76,7 +76,7 @@ func Discovery(issuer string, idTokenAlgs []keys.Algorithm) (Document, error) {
 		EndSessionEndpoint:     issuer + "/logout",
 		ScopesSupported:        oauth.Scopes(),
 		ResponseTypesSupported: []string{"code"},
-		ResponseModesSupported: []string{"query"},
+		ResponseModesSupported: oauth.ResponseModes(),
 		GrantTypesSupported:    []string{"authorization_code", "refresh_token", "client_credentials"},
 		ACRValuesSupported:     choice.ACRs(),
 		SubjectTypesSupported:  []string{"public", "pairwise"},

@@ -11,14 +11,22 @@ type headers struct {
 	fixed     map[string][]string
 	policies  map[string][]string // of templates with style of their own
 	languages map[string][]string
+	styleHash string // of the style sheet that every page has
 }
 
 // policy is the content security policy of every page, the hash of the style
 // sheet in its middle. No inline script, no nonce: state goes into classes and
 // data attributes, and all JavaScript is one file of our own.
-func policy(styleHash string) string {
+func policy(styleHash string) string { return policyTo(styleHash, "") }
+
+// policyTo is policy for a page whose form is sent to an origin that is not ours;
+// empty: there is none.
+func policyTo(styleHash, origin string) string {
+	if origin != "" {
+		origin = " " + origin
+	}
 	return "default-src 'none'; style-src 'self' '" + styleHash + "'; script-src 'self'; " +
-		"img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+		"img-src 'self' data:; connect-src 'self'; form-action 'self'" + origin + "; base-uri 'none'; frame-ancestors 'none'; " +
 		"require-trusted-types-for 'script'; trusted-types 'none'"
 }
 
@@ -28,7 +36,8 @@ func policy(styleHash string) string {
 func newHeaders(files *assets, dev bool) headers {
 	h := headers{
 		fixed: make(map[string][]string), languages: make(map[string][]string),
-		policies: map[string][]string{"status": {policy(files.statusHash)}},
+		policies:  map[string][]string{"status": {policy(files.statusHash)}},
+		styleHash: files.styleHash,
 	}
 	for _, template := range []string{"link", "unlink"} {
 		h.policies[template] = []string{policy(files.accountHash)}

@@ -80,6 +80,7 @@ func (p *Pages) warm() error {
 			Logout{},
 			LoggedOut{SignInHref: "/", Note: NoteDisabled},
 			Terminal{Href: "https://localhost/"},
+			PostBack{Action: "https://localhost/", Values: map[string][]string{"code": {"c"}}},
 			Account{Independent: 1, Ways: []AccountWay{{Linked: true}, {}}, Note: NoteLinked},
 			Link{},
 			Consent{PolicyHref: "/", Items: []ConsentItem{{Scope: "email", Value: "a@b"}, {Optional: true}}},
@@ -123,6 +124,9 @@ func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
 	}
 	header := w.Header()
 	p.headers.set(header, lang, view.template())
+	if back, ok := view.(PostBack); ok {
+		header.Set("Content-Security-Policy", policyTo(p.headers.styleHash, back.formOrigin()))
+	}
 	header.Set("Content-Length", strconv.Itoa(buffer.Len()))
 	if seconds := view.retryAfter(); seconds > 0 {
 		header.Set("Retry-After", strconv.Itoa(seconds))

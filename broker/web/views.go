@@ -3,7 +3,7 @@ package web
 import "time"
 
 // View is one of the view structs of this package: Menu, Match, Problem, Logout,
-// LoggedOut, Terminal, Consent, Account, Step, Ended or Status.
+// LoggedOut, PostBack, Terminal, Consent, Account, Step, Ended or Status.
 type View interface {
 	frame() Frame
 	template() string            // name of the template that draws it now
@@ -236,6 +236,17 @@ const (
 	ToldRefused   ToldState = "refused"   // it said no
 	ToldUnreached ToldState = "unreached" // it never answered
 )
+
+// PostBack takes the browser back to the website by a form that it sends (OAuth
+// 2.0 Form Post Response Mode): a script does so at once, the button with id
+// "return" without one. Forms of this page, and of no other, may be sent to the
+// origin of Action.
+type PostBack struct {
+	Frame
+
+	Action string
+	Values map[string][]string // what the form holds
+}
 
 // Terminal takes the browser back to the website after one of our own POSTs:
 // a meta refresh and the link with id "return", because browsers apply

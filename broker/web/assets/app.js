@@ -50,6 +50,11 @@ document.addEventListener("submit", (event) => {
 	if (event.submitter?.matches(".button")) press(event.submitter)
 })
 
+// The answer to a website that takes it by form: sent once, whoever comes back
+// to the page presses the button.
+const answer = document.querySelector("form[data-send]")
+if (answer && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") answer.submit()
+
 // Back may bring a page from memory that the server would draw differently by
 // now. Only pages that came by GET may be loaded again.
 addEventListener("pageshow", (event) => {
