@@ -19,8 +19,8 @@ type Claims struct {
 	PhoneVerified *bool  `json:"phone_number_verified,omitempty"`
 }
 
-// ClaimsOf returns the claims that scope asks for.
-func ClaimsOf(a store.Account, scope []string) Claims {
+// ClaimsOf returns the claims that scope asks for, and those named one by one.
+func ClaimsOf(a store.Account, scope []string, names ...string) Claims {
 	var c Claims
 	if slices.Contains(scope, "profile") {
 		c.Name, c.Picture, c.Locale = a.Name, a.Picture, a.Locale
@@ -32,5 +32,34 @@ func ClaimsOf(a store.Account, scope []string) Claims {
 	if slices.Contains(scope, "phone") && a.Phone != "" {
 		c.Phone, c.PhoneVerified = a.Phone, &a.PhoneVerified
 	}
+	for _, name := range names {
+		c.add(a, name)
+	}
 	return c
+}
+
+// add gives one claim; what is unknown is left out, and so is a name that is none.
+func (c *Claims) add(a store.Account, name string) {
+	switch name {
+	case "name":
+		c.Name = a.Name
+	case "picture":
+		c.Picture = a.Picture
+	case "locale":
+		c.Locale = a.Locale
+	case "updated_at":
+		c.UpdatedAt = a.UpdatedAt.Unix()
+	case "email":
+		c.Email = a.Email
+	case "email_verified":
+		if a.Email != "" {
+			c.EmailVerified = &a.EmailVerified
+		}
+	case "phone_number":
+		c.Phone = a.Phone
+	case "phone_number_verified":
+		if a.Phone != "" {
+			c.PhoneVerified = &a.PhoneVerified
+		}
+	}
 }

@@ -40,6 +40,19 @@ func Stronger(a, b string) string {
 	return a
 }
 
+// Weakest returns the weakest known of the values, of which a login must reach
+// one. Of values that are all unknown it returns the first: none can be reached.
+// Empty if there are none.
+func Weakest(values []string) string {
+	var weakest string
+	for _, v := range values {
+		if weakest == "" || KnownACR(v) && (!KnownACR(weakest) || rank(v) < rank(weakest)) {
+			weakest = v
+		}
+	}
+	return weakest
+}
+
 // Unsatisfiable reports whether none of the candidates could ever reach need,
 // whatever their health.
 func Unsatisfiable(candidates []Candidate, need string) bool {

@@ -119,10 +119,13 @@ func (h *Handler) admissible(v *visit) error {
 	return nil
 }
 
-// readHint verifies id_token_hint, which may have expired, and keeps of it
-// whom it names. A token that is none of ours is no hint about anybody.
+// readHint keeps whom the request names: in claims, or in id_token_hint, which
+// it verifies and which may have expired. A token that is none of ours is no hint about anybody.
 func (h *Handler) readHint(v *visit) error {
 	request := &v.login.Request
+	if request.Claims != nil {
+		v.login.Hinted = request.Claims.Subject
+	}
 	if request.IDTokenHint == "" {
 		return nil
 	}
@@ -136,6 +139,9 @@ func (h *Handler) readHint(v *visit) error {
 	}
 	if err != nil || json.Unmarshal(payload, &hint) != nil || hint.Audience != v.client.ID {
 		return oauth.InvalidRequest("id_token_hint is not an ID token that this issuer gave to this client.")
+	}
+	if v.login.Hinted != "" && v.login.Hinted != hint.Subject {
+		return oauth.InvalidRequest("id_token_hint and claims name two people.")
 	}
 	v.login.Hinted, request.IDTokenHint = hint.Subject, ""
 	return nil
@@ -210,7 +216,7 @@ func (h *Handler) sufficient(v *visit, s session.Session) bool {
 	if request.MaxAge != nil && h.Now().Unix()-s.AuthTime >= int64(*request.MaxAge) {
 		return false
 	}
-	return choice.Satisfies(s.ACR, v.client.MinACR) && h.permits(v, s.Provider)
+	return choice.Satisfies(s.ACR, v.needs()) && h.permits(v, s.Provider)
 }
 
 // stamp gives the login its name and secret.

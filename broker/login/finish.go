@@ -50,17 +50,17 @@ func (h *Handler) finish(v *visit) error {
 // offered: an allowed way, a sufficient and fresh enough proof, the right person.
 func (h *Handler) policy(v *visit) *oauth.Error {
 	s, request := v.session, v.login.Request
+	if !choice.Satisfies(s.ACR, v.needs()) {
+		return oauth.UnmetAuthenticationRequirements("The login is weaker than the website requires.")
+	}
 	if !h.permits(v, s.Provider) {
 		return oauth.AccessDenied("The website does not accept this way of logging in.")
-	}
-	if !choice.Satisfies(s.ACR, v.client.MinACR) {
-		return oauth.UnmetAuthenticationRequirements("The login is weaker than the website requires.")
 	}
 	if request.MaxAge != nil && !fresh(s.AuthTime, *request.MaxAge, h.Now(), v.login.Proof) {
 		return oauth.LoginRequired("The provider confirmed an older login than max_age allows.")
 	}
 	if hinted := v.login.Hinted; hinted != "" && hinted != h.Accounts.Subject(*v.found, v.client) {
-		return oauth.LoginRequired("Another person logged in than id_token_hint names.")
+		return oauth.LoginRequired("Another person logged in than the request names.")
 	}
 	return nil
 }
@@ -80,14 +80,15 @@ func fresh(authTime int64, maxAge int, now time.Time, proof *Proof) bool {
 
 func (h *Handler) code(v *visit) token.Code {
 	s, request := v.session, v.login.Request
+	idToken, userinfo := v.claims()
 	return token.Code{
 		Login: v.login.ID, Arbiter: token.Writer, Client: v.client.ID,
 		Redirect: request.RedirectURI, Challenge: request.Challenge,
 		Scope: request.Scope, Resources: request.Resources, Nonce: request.Nonce, Issued: h.Now().Unix(),
 		Account: v.found.ID, Epoch: v.found.Epoch,
 		Subject: h.Accounts.Subject(*v.found, v.client),
-		Claims:  account.ClaimsOf(*v.found, request.Scope),
-		SID:     s.SID, Way: s.Provider, ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime,
+		Claims:  account.ClaimsOf(*v.found, request.Scope, idToken...), Userinfo: userinfo,
+		SID: s.SID, Way: s.Provider, ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime,
 	}
 }
 

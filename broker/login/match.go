@@ -145,6 +145,9 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) error {
 	if v.login.own() {
 		return h.leave(v, nil)
 	}
+	if h.unreachable(v) {
+		return h.refuse(v, oauth.TemporarilyUnavailable("Every way to log in that meets the request is down; try again later."))
+	}
 	return h.refuse(v, oauth.AccessDenied("The person went back to the website without logging in."))
 }
 

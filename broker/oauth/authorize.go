@@ -59,23 +59,24 @@ func Scopes() []string { return slices.Clone(knownScopes) }
 // AuthorizationRequest is the parsed message that begins a login. Its JSON is at
 // most [MaxRequest] bytes, with or without HTML escaping.
 type AuthorizationRequest struct {
-	ClientID     string   `json:"c,omitempty"`
-	RedirectURI  string   `json:"u,omitempty"`
-	ResponseType string   `json:"rt,omitempty"` // "code"
-	ResponseMode string   `json:"rm,omitempty"` // ModeQuery, ModeFormPost or empty, which means ModeQuery
-	Scope        []string `json:"s,omitempty"`  // known ones, openid among them
-	Resources    []string `json:"rs,omitempty"` // unchecked identifiers (RFC 8707 2.1), at most 4
-	OtherScope   []string `json:"os,omitempty"` // beside Resources: what they may know, at most 32
-	State        string   `json:"st,omitempty"` // byte-exact
-	Nonce        string   `json:"n,omitempty"`
-	Challenge    string   `json:"ch,omitempty"` // PKCE, S256
-	Prompt       []string `json:"p,omitempty"`  // known values; none stands alone
-	MaxAge       *int     `json:"ma,omitempty"` // seconds; nil when not asked for
-	ACRValues    []string `json:"a,omitempty"`  // most wanted first, at most 10
-	LoginHint    string   `json:"lh,omitempty"` // unverified
-	IDTokenHint  string   `json:"ih,omitempty"` // unverified
-	IDPHint      string   `json:"ph,omitempty"` // shaped like a provider instance id
-	UILocales    []string `json:"ul,omitempty"` // shaped like BCP 47, most wanted first, at most 10
+	ClientID     string         `json:"c,omitempty"`
+	RedirectURI  string         `json:"u,omitempty"`
+	ResponseType string         `json:"rt,omitempty"` // "code"
+	ResponseMode string         `json:"rm,omitempty"` // ModeQuery, ModeFormPost or empty, which means ModeQuery
+	Scope        []string       `json:"s,omitempty"`  // known ones, openid among them
+	Resources    []string       `json:"rs,omitempty"` // unchecked identifiers (RFC 8707 2.1), at most 4
+	OtherScope   []string       `json:"os,omitempty"` // beside Resources: what they may know, at most 32
+	State        string         `json:"st,omitempty"` // byte-exact
+	Nonce        string         `json:"n,omitempty"`
+	Challenge    string         `json:"ch,omitempty"` // PKCE, S256
+	Prompt       []string       `json:"p,omitempty"`  // known values; none stands alone
+	MaxAge       *int           `json:"ma,omitempty"` // seconds; nil when not asked for
+	ACRValues    []string       `json:"a,omitempty"`  // most wanted first, at most 10
+	LoginHint    string         `json:"lh,omitempty"` // unverified
+	IDTokenHint  string         `json:"ih,omitempty"` // unverified
+	IDPHint      string         `json:"ph,omitempty"` // shaped like a provider instance id
+	Claims       *ClaimsRequest `json:"cl,omitempty"` // nil: nothing is asked for one by one
+	UILocales    []string       `json:"ul,omitempty"` // shaped like BCP 47, most wanted first, at most 10
 }
 
 // clientParams must be trusted before anything else is read.
@@ -303,7 +304,7 @@ func (r *AuthorizationRequest) parseHints(v url.Values) *Error {
 			r.UILocales = append(r.UILocales, locale)
 		}
 	}
-	return nil
+	return r.parseClaims(v.Get("claims"))
 }
 
 // digits parses a number of 1 to 10 decimal digits.

@@ -162,7 +162,8 @@ type Grant struct {
 	AccountID string
 	ClientID  string
 	SID       string   // the session the login made or used; may be empty
-	Scope     []string // granted; no empty words, no spaces in them
+	Scope     []string // granted; no empty words, no spaces in them, none that begins with "claim:"
+	Claims    []string // that userinfo gives beside those of Scope; they share its bound
 	Provider  string   // the way: provider instance id
 	ACR       string
 	AMR       []string // no empty words, no spaces in them

@@ -48,6 +48,7 @@ type Code struct {
 	Epoch    int64          `json:"e"`
 	Subject  string         `json:"b"` // as this client knows the account
 	Claims   account.Claims `json:"k"`
+	Userinfo []string       `json:"ui,omitempty"` // claims that userinfo gives beside those of Scope
 	SID      string         `json:"d"`
 	Way      string         `json:"w"` // provider instance id
 	ACR      string         `json:"x"`
@@ -99,7 +100,7 @@ func (c Code) grant(id, sealed string, now time.Time) store.Grant {
 	hash := sha256.Sum256([]byte(sealed))
 	return store.Grant{
 		ID: id, LoginID: c.Login, CodeHash: hash[:],
-		AccountID: c.Account, ClientID: c.Client, SID: c.SID, Scope: c.Scope,
+		AccountID: c.Account, ClientID: c.Client, SID: c.SID, Scope: c.Scope, Claims: c.Userinfo,
 		Provider: c.Way, ACR: c.ACR, AMR: c.AMR, AuthTime: time.Unix(c.AuthTime, 0).UTC(),
 		CreatedAt: now.UTC(), ExpiresAt: now.Add(grantLife).UTC(), Epoch: c.Epoch, Resources: c.Resources,
 	}

@@ -95,6 +95,7 @@ func Discovery(issuer string, idTokenAlgs []keys.Algorithm) (Document, error) {
 		PromptValues:     []string{"none", "login", "select_account"},
 		UILocales:        []string{"ko", "en", "ja"},
 		IssParameter:     true,
+		ClaimsParameter:  true,
 		// Every logout token has the sid where the session has one.
 		BackchannelLogout: true, BackchannelLogoutSID: true,
 	})

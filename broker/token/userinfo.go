@@ -40,7 +40,7 @@ func (e *Endpoint) Userinfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	oauth.WriteJSON(w, http.StatusOK, profile{
-		Subject: claims.Subject, Claims: account.ClaimsOf(found.account, strings.Fields(claims.Scope)),
+		Subject: claims.Subject, Claims: account.ClaimsOf(found.account, strings.Fields(claims.Scope), found.grant.Claims...),
 	})
 	return nil
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -102,7 +103,10 @@ func (c *check) grant(g store.Grant) {
 	c.filled("account id", g.AccountID, store.MaxID)
 	c.filled("client id", g.ClientID, store.MaxClientID)
 	c.text("sid", g.SID, store.MaxID)
-	c.list("scope", g.Scope, store.MaxScope)
+	c.list("scope", scopeWords(g), store.MaxScope)
+	if slices.ContainsFunc(g.Scope, func(s string) bool { return strings.HasPrefix(s, claimWord) }) {
+		c.fail("scope", "has a word that would be read as a claim")
+	}
 	c.text("provider", g.Provider, store.MaxProvider)
 	c.text("acr", g.ACR, store.MaxMethod)
 	c.list("amr", g.AMR, store.MaxMethod)

@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/store"
@@ -52,7 +54,8 @@ func (r *grantRow) columns() []any {
 
 func (r *grantRow) grant() store.Grant {
 	g := r.Grant
-	g.Scope, g.AMR, g.Resources = listOf(r.scope), listOf(r.amr), listOf(r.resources)
+	g.Scope, g.Claims = scopeOf(r.scope)
+	g.AMR, g.Resources = listOf(r.amr), listOf(r.resources)
 	g.AuthTime, g.CreatedAt, g.ExpiresAt = timeOf(r.authTime), timeOf(r.created), timeOf(r.expires)
 	g.Refresh.UsedAt, g.Refresh.EndedAt = timeOf(r.used), timeOf(r.ended)
 	return g
@@ -67,7 +70,7 @@ func (s *Store) ClaimCode(ctx context.Context, g store.Grant) (grantID string, e
 		return "", fact(verb, c.err)
 	}
 	args := []any{
-		g.ID, g.LoginID, bytes.Clone(g.CodeHash), g.AccountID, g.ClientID, g.SID, words(g.Scope), g.Provider, g.ACR,
+		g.ID, g.LoginID, bytes.Clone(g.CodeHash), g.AccountID, g.ClientID, g.SID, words(scopeWords(g)), g.Provider, g.ACR,
 		words(g.AMR), micros(g.AuthTime), micros(g.CreatedAt), micros(g.ExpiresAt), g.Epoch, words(g.Resources),
 		blob(g.Refresh.Key), g.Refresh.Count, micros(g.Refresh.UsedAt),
 	}
@@ -197,4 +200,29 @@ func (s *Store) purge(ctx context.Context, verb string, q query, at time.Time, l
 		return err
 	})
 	return int(gone), err
+}
+
+// claimWord marks a claim among the words of a scope: both stand in one column,
+// and a program that knows no claims reads scopes that it does not know.
+const claimWord = "claim:"
+
+// scopeWords are the scope and the claims of a grant as they are stored.
+func scopeWords(g store.Grant) []string {
+	all := slices.Clone(g.Scope)
+	for _, claim := range g.Claims {
+		all = append(all, claimWord+claim)
+	}
+	return all
+}
+
+// scopeOf reads what scopeWords wrote.
+func scopeOf(text string) (scope, claims []string) {
+	for _, word := range listOf(text) {
+		if claim, ok := strings.CutPrefix(word, claimWord); ok {
+			claims = append(claims, claim)
+		} else {
+			scope = append(scope, word)
+		}
+	}
+	return scope, claims
 }

@@ -211,6 +211,7 @@ func testBounds(t *testing.T, o Options) {
 		g := newGrant(t, long(store.MaxID-1), a.ID)
 		g.ID, g.SID, g.ClientID = long(store.MaxID-1), long(store.MaxID-1), long(store.MaxClientID-1)
 		g.Provider, g.ACR = long(store.MaxProvider-1), long(store.MaxMethod-1)
+		g.Claims = nil
 		g.Scope, g.AMR = []string{long(store.MaxScope - 3), "b"}, []string{long(store.MaxMethod - 3), "b"}
 		claim(t, s, g)
 		granted, _, err := s.GrantedAccount(t.Context(), g.ID)
@@ -239,6 +240,7 @@ func testGrantBounds(t *testing.T, s Store, a store.Account) {
 		"long scopes":               func(g *store.Grant) { g.Scope = []string{long(store.MaxScope - 2), "b"} },
 		"a scope with a space":      func(g *store.Grant) { g.Scope = []string{"openid", "pro file"} },
 		"an empty scope":            func(g *store.Grant) { g.Scope = []string{"openid", ""} },
+		"a scope like a claim":      func(g *store.Grant) { g.Scope = []string{"claim:email"} },
 		"a scope with NUL":          func(g *store.Grant) { g.Scope = []string{"\x00"} },
 		"a method with a space":     func(g *store.Grant) { g.AMR = []string{" pwd"} },
 		"an empty method":           func(g *store.Grant) { g.AMR = []string{""} },

@@ -34,7 +34,7 @@ func testClaims(t *testing.T, o Options) {
 		}},
 		{"a grant without scope, amr and session comes back without", func(t *testing.T) {
 			g := newGrant(t, newID(t), a.ID)
-			g.Scope, g.AMR, g.SID, g.ExpiresAt = nil, nil, "", time.Time{}
+			g.Scope, g.Claims, g.AMR, g.SID, g.ExpiresAt = nil, nil, nil, "", time.Time{}
 			claim(t, s, g)
 			granted, _, err := s.GrantedAccount(t.Context(), g.ID)
 			if err != nil {

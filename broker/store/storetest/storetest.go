@@ -134,7 +134,7 @@ func newGrant(t testing.TB, login, account string) store.Grant {
 	t.Helper()
 	return store.Grant{
 		ID: newID(t), LoginID: login, CodeHash: randomBytes(t, 32), AccountID: account, ClientID: "demo", SID: newID(t),
-		Scope: []string{"openid", "profile", "email"}, Provider: "kakao", ACR: "urn:bongsu:acr:provider",
+		Scope: []string{"openid", "profile", "email"}, Claims: []string{"phone_number"}, Provider: "kakao", ACR: "urn:bongsu:acr:provider",
 		AMR: []string{"pwd", "otp"}, AuthTime: noon.Add(-time.Minute), CreatedAt: noon, ExpiresAt: noon.Add(time.Hour),
 	}
 }
