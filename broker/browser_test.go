@@ -30,6 +30,7 @@ func TestBrowser(t *testing.T) {
 		{"the same person by two ways", testSamePerson},
 		{"without scripts", testWithoutScripts},
 		{"logging out", testLoggingOut},
+		{"an answer by form", testFormPost},
 		{"a provider that never answers", testDark},
 		{"a provider that fails", testFaults},
 		{"a double click", testDoubleClick},

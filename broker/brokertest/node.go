@@ -22,6 +22,7 @@ import (
 	"github.com/bongsu/bongsu/broker/dev/browser"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/providers/fakeidp"
+	"github.com/bongsu/bongsu/providers/fetch"
 )
 
 // Setup is what a test may change before its node is built. The zero value is
@@ -41,6 +42,8 @@ type Setup struct {
 	Configure func(*config.Config)
 	// Upstreams changes the simulated upstreams before they are built.
 	Upstreams func(*fakeidp.Options)
+	// Fetch changes how outgoing requests are made.
+	Fetch func(*fetch.Options)
 	// Prepare sets the upstreams up before the broker has asked them anything.
 	Prepare func(*fakeidp.Server)
 }
@@ -57,6 +60,7 @@ type Node struct {
 	Clock     *Clock
 
 	config    *config.Config // as it runs
+	fetch     func(*fetch.Options)
 	dsn       string         // of PostgreSQL
 	twin      *broker.Broker // nil: the node is alone
 	t         testing.TB
@@ -160,7 +164,7 @@ func (n *Node) settings(s Setup) *config.Config {
 	}
 	made := template(n.t)
 	cfg.SiteKey, cfg.ClusterKey = made.site, made.cluster
-	n.dsn = s.Postgres
+	n.dsn, n.fetch = s.Postgres, s.Fetch
 	if s.Postgres == "" {
 		n.Database = filepath.Join(dir, "bongsu.db")
 		made.copyTo(n.t, n.Database)
@@ -220,7 +224,7 @@ func (n *Node) run(cfg *config.Config) *broker.Broker {
 	n.t.Helper()
 	built, err := broker.New(n.t.Context(), cfg, broker.Options{
 		Logger: slog.New(slog.NewJSONHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:    n.Clock.Now, OnEvent: n.keepEvent,
+		Now:    n.Clock.Now, OnEvent: n.keepEvent, Fetch: n.fetch,
 	})
 	if err != nil {
 		n.t.Fatal(err)
