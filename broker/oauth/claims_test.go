@@ -18,8 +18,10 @@ func TestClaims(t *testing.T) {
 		{"nothing", ``, nil, nil},
 		{"an empty object", `{}`, nil, nil},
 		{"unknown members and claims", `{"verified_claims":{"x":1},"id_token":{"shoe_size":{"essential":true},"name#ko":null}}`, nil, nil},
-		{"claims of both members", `{"id_token":{"email":null,"name":{"essential":true}},"userinfo":{"phone_number":{"value":"1"},"picture":{"values":["a","b"]}}}`,
-			&ClaimsRequest{IDToken: []string{"email", "name"}, Userinfo: []string{"phone_number", "picture"}}, nil},
+		{
+			"claims of both members", `{"id_token":{"email":null,"name":{"essential":true}},"userinfo":{"phone_number":{"value":"1"},"picture":{"values":["a","b"]}}}`,
+			&ClaimsRequest{IDToken: []string{"email", "name"}, Userinfo: []string{"phone_number", "picture"}}, nil,
+		},
 		{"null members", `{"id_token":null,"userinfo":null}`, nil, nil},
 		{"an essential acr", `{"id_token":{"acr":{"essential":true,"values":["phr","phrh"]}}}`, &ClaimsRequest{ACR: []string{"phr", "phrh"}}, nil},
 		{"an essential acr with one value", `{"id_token":{"acr":{"essential":true,"value":"phr"}}}`, &ClaimsRequest{ACR: []string{"phr"}}, nil},
