@@ -95,7 +95,7 @@ need_modules() {
 	local lock
 	while IFS= read -r lock; do
 		npm ci --prefix "$(dirname "$lock")" --ignore-scripts --no-audit --no-fund --loglevel=error
-	done < <(find . -name package-lock.json -not -path '*/node_modules/*')
+	done < <(find . -name package-lock.json -not -path '*/node_modules/*' -not -path './deploy/quickstarts/*')
 }
 
 # install_everything installs what tests need.
