@@ -14,8 +14,8 @@ import (
 	"github.com/bongsu/bongsu/broker/health"
 )
 
-// goodDay: everybody logs in at every site as the same person, and every site
-// hears all.
+// goodDay: everybody logs in at every site as the same person, and once with
+// each request at another site; and every site hears all.
 func (s *story) goodDay() {
 	s.everybody(func(p *person) {
 		home := p.near
@@ -27,7 +27,11 @@ func (s *story) goodDay() {
 				}
 			}
 		}
-		p.near = home
+		p.near, p.wanders = home, true
+		if l := p.login(s.t.Context(), shop); l.err != nil || l.extra() != 0 || l.sub != p.sub {
+			s.t.Errorf("from site to site %s: %+v", p.name, l)
+		}
+		p.wanders = false
 	})
 	s.await("every site hears all", time.Now(), 15*time.Second, sites, func(_ string, h admin.Health) bool {
 		for _, name := range sites {

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/brokertest"
@@ -54,6 +55,8 @@ type person struct {
 	agent string // of their browser; empty is a desktop's
 	sub   string // who they are to both websites, from a good day
 
+	wanders bool // each request to the next site, whichever answered the last
+
 	returns func() // called before they go back from a provider; nil is nothing
 }
 
@@ -81,6 +84,7 @@ type road struct {
 
 	to      map[string]*http.Transport // by site
 	outside *http.Transport            // everything else, by name
+	asked   atomic.Int64               // requests to us
 }
 
 // road leads from another network every time.
@@ -128,6 +132,9 @@ func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
 // balanced asks the nearest site, and the next one when it does not answer.
 func (r *road) balanced(request *http.Request) (answer *http.Response, err error) {
 	at := slices.Index(sites, r.near)
+	if r.wanders {
+		at = int(r.asked.Add(1))
+	}
 	err = errors.New("no site is in use")
 	for i := range sites {
 		name := sites[(at+i)%len(sites)]
