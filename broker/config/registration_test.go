@@ -49,7 +49,7 @@ min_acr:
 
 func TestARegistrationThatCannotBeUnderstood(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"an unknown key", "id: shop\nnmae: Shop", `shop.yaml:2:1: unknown key "nmae" in client (did you mean "name"?)`},
+		{"an unknown key", "id: shop\nnamed: Shop", `shop.yaml:2:1: unknown key "named" in client (did you mean "name"?)`},
 		{"a secret", "id: shop\nsecret: of-mine", "shop.yaml:2:9: client.secret: secrets are not registered"},
 		{"a hash of one", `{"id": "shop", "secret_hashes": []}`, "client.secret_hashes: secrets are not registered"},
 		{"a file of keys", "id: shop\njwks_file: /etc/passwd", "shop.yaml:2:12: client.jwks_file: nobody else reads"},

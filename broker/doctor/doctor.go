@@ -243,7 +243,7 @@ func (d Doctor) broker(ctx context.Context, f *findings, issuer string) {
 }
 
 // clock compares this machine's with the broker's.
-func (d Doctor) clock(f *findings, answer *http.Response) {
+func (d Doctor) clock(f *findings, answer answered) {
 	said, err := http.ParseTime(answer.Header.Get("Date"))
 	if err != nil {
 		return
@@ -314,24 +314,30 @@ func (d Doctor) hears(ctx context.Context, f *findings, uri string) {
 	}
 }
 
-func (d Doctor) get(ctx context.Context, uri string) (*http.Response, []byte, error) {
+// answered is how an answer begins.
+type answered struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
+func (d Doctor) get(ctx context.Context, uri string) (answered, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, http.NoBody)
 	if err != nil {
-		return nil, nil, err
+		return answered{}, nil, err
 	}
 	return d.do(r)
 }
 
-func (d Doctor) do(r *http.Request) (*http.Response, []byte, error) {
+func (d Doctor) do(r *http.Request) (answered, []byte, error) {
 	answer, err := d.HTTP.Do(r)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // the address is said already
 		}
-		return nil, nil, err
+		return answered{}, nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
-	return answer, body, err
+	return answered{answer.StatusCode, answer.Status, answer.Header}, body, err
 }
