@@ -99,7 +99,7 @@ func (o Options) owner() (*oauth2.Owner, error) {
 	switch how := cmp.Or(o.TokenInfo, tokenInfoIntrospection); how {
 	case tokenInfoBearer:
 	case tokenInfoIntrospection:
-		owner.Request, owner.App = oauth2.Introspection(o.ClientID, o.ClientSecret), oauth2.Active(app)
+		owner.Request, owner.App = oauth2.Introspection(o.ClientID), oauth2.Active(app)
 	default:
 		return nil, fmt.Errorf("token_info is %q; known are %s", how, strings.Join(TokenInfos(), ", "))
 	}

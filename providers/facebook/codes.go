@@ -33,6 +33,10 @@ var subcodes = map[string]providers.Outcome{
 	"36009": providers.Unknown, // the code was used
 }
 
+// refusedSecret stands for both numbers with which Facebook refuses our secret:
+// neither says so alone, and that the secret was refused is acted upon.
+const refusedSecret = "invalid_client"
+
 // problem is the error of an answer, nil if it holds none of Facebook's.
 func problem(a oauth2.Answer) oauth2.Document {
 	if found := a.Document.Object("error"); found != nil {
@@ -53,7 +57,7 @@ func classify(a oauth2.Answer) (providers.Outcome, string, bool) {
 		return outcome, code + "-" + found.ID("error_subcode"), true
 	}
 	if strings.Contains(strings.ToLower(found.Raw("message")), "validating client secret") {
-		return providers.Ours, code, true // 1, or 100 since some version
+		return providers.Ours, refusedSecret, true // 1, or 100 at some endpoints
 	}
 	outcome, known := codes[code]
 	if !known {

@@ -16,7 +16,9 @@
 // An error is an object, and its code alone does not tell whose fault it is: 1 is
 // a wrong app secret and an unknown failure, 100 a code that nobody gave, one that
 // was given for another redirect URI, and a malformed request. Where it must be,
-// the subcode decides, then the text, which has been the same since 2013.
+// the subcode decides, then the text, which has been the same since 2013. A refused
+// secret ("Error validating client secret.", code 1, elsewhere 100) is called
+// invalid_client here, so that the one before is tried while it changes.
 //
 // Versions of the API end about two years after they came; a call to one that
 // ended is answered by a newer one. The probe of the login page says version_ends

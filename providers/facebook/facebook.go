@@ -101,9 +101,9 @@ func New(o Options) (*Provider, error) {
 	o.Instance.Issuer = login + "/dialog/oauth"
 	o.PKCE = true
 	o.AuthMethod = oauth2.SecretPost
-	o.Owner = &oauth2.Owner{Endpoint: o.TokenInfo, Request: asks(o.Instance.ClientID, o.ClientSecret), App: app}
+	o.Owner = &oauth2.Owner{Endpoint: o.TokenInfo, Request: asks(o.Instance.ClientID), App: app}
 	o.Quirks = oauth2.Quirks{
-		Authorize: authorize, Userinfo: userinfo(o.ClientSecret), Classify: classify, Refused: refused,
+		Authorize: authorize, Userinfo: userinfo, Classify: classify, Refused: refused,
 	}
 	base, err := oauth2.New(o.Options, identify)
 	if err != nil {
@@ -133,15 +133,16 @@ func authorize(leg providers.Leg, query url.Values) {
 	}
 }
 
-// asks makes the question whose token it is, in the name of the app.
-func asks(clientID, secret string) func(context.Context, string, oauth2.Token) (*http.Request, error) {
+// asks makes the question whose token it is, in the name of the app: with the
+// secret that the token was given for.
+func asks(clientID string) func(context.Context, string, oauth2.Token) (*http.Request, error) {
 	return func(ctx context.Context, endpoint string, token oauth2.Token) (*http.Request, error) {
 		at := endpoint + "?" + url.Values{"input_token": {token.Access}}.Encode()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, http.NoBody)
 		if err != nil {
 			return nil, err
 		}
-		r.Header.Set("Authorization", "Bearer "+clientID+"|"+secret)
+		r.Header.Set("Authorization", "Bearer "+clientID+"|"+token.Secret())
 		return r, nil
 	}
 }
@@ -159,12 +160,10 @@ func app(d oauth2.Document) string {
 const fields = "id,name,email,picture.width(200).height(200)"
 
 // userinfo names the fields and proves that whoever holds the token is the app.
-func userinfo(secret string) func(*http.Request, oauth2.Token) {
-	return func(r *http.Request, token oauth2.Token) {
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(token.Access))
-		r.URL.RawQuery = url.Values{"fields": {fields}, "appsecret_proof": {hex.EncodeToString(mac.Sum(nil))}}.Encode()
-	}
+func userinfo(r *http.Request, token oauth2.Token) {
+	mac := hmac.New(sha256.New, []byte(token.Secret()))
+	mac.Write([]byte(token.Access))
+	r.URL.RawQuery = url.Values{"fields": {fields}, "appsecret_proof": {hex.EncodeToString(mac.Sum(nil))}}.Encode()
 }
 
 // identify reads {"id":"10158…","name":…,"email":…,"picture":{"data":{"url":…}}}.

@@ -72,7 +72,7 @@ func naverError(e Endpoint, why refusal) reply {
 	case wrongRedirect, wrongVerifier:
 		code = "invalid_request"
 	case unknownClient, wrongSecret:
-		text = "wrong client id / client secret pair"
+		code, text = "invalid_request", "wrong client id / client secret pair"
 	case internal, disguised:
 		code, text = "server_error", "internal server error"
 	case suspended:

@@ -219,7 +219,7 @@ func TestWordsOfFailure(t *testing.T) {
 		contains string
 	}{
 		{fakeidp.CredentialsRejected, "", "kakao", fakeidp.Token, 401, `"error_code":"KOE010"`},
-		{fakeidp.CredentialsRejected, "", "naver", fakeidp.Token, 200, `"error":"invalid_client"`},
+		{fakeidp.CredentialsRejected, "", "naver", fakeidp.Token, 200, `"error_description":"wrong client id / client secret pair"`},
 		{fakeidp.CredentialsRejected, "", "google", fakeidp.Token, 401, `"error":"invalid_client"`},
 		{fakeidp.CredentialsRejected, "", "apple", fakeidp.Token, 400, `"error":"invalid_client"`},
 		{fakeidp.CredentialsRejected, "", "p", fakeidp.Token, 401, `"error":"invalid_client"`},

@@ -90,14 +90,14 @@ func TestOptions(t *testing.T) {
 		{"a name that is no path element", fakeidp.Options{BaseURL: good, Upstreams: []fakeidp.Spec{{Name: "a/b", Dialect: fakeidp.OpenID}}}, false},
 		{"an unknown dialect", fakeidp.Options{BaseURL: good, Upstreams: []fakeidp.Spec{{Name: "p"}}}, false},
 		{"a name twice", fakeidp.Options{BaseURL: good, Upstreams: []fakeidp.Spec{{Name: "kakao"}, {Name: "kakao"}}}, false},
-		{"a client of nobody", fakeidp.Options{BaseURL: good, Clients: map[string]fakeidp.Client{"line": {}}}, false},
+		{"a client of nobody", fakeidp.Options{BaseURL: good, Clients: map[string]fakeidp.Client{"discord": {}}}, false},
 	}
 	for _, tt := range tests {
 		s, err := fakeidp.New(tt.o)
 		if (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-		if tt.ok && strings.Join(s.Names(), " ") != "kakao naver google apple" {
+		if tt.ok && strings.Join(s.Names(), " ") != "kakao naver line google apple" {
 			t.Errorf("%s: upstreams %v", tt.name, s.Names())
 		}
 	}

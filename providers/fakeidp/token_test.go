@@ -40,7 +40,7 @@ func TestTokenRefuses(t *testing.T) {
 		{"wrong verifier", "kakao", proof, want{400, "invalid_grant", map[string]any{"error_code": "KOE320"}}},
 
 		{"bogus code", "naver", bogus, want{200, "invalid_request", map[string]any{"error_description": "no valid data in session"}}},
-		{"wrong secret", "naver", secret, want{200, "invalid_client", nil}},
+		{"wrong secret", "naver", secret, want{200, "invalid_request", map[string]any{"error_description": "wrong client id / client secret pair"}}},
 		{"wrong redirect URI", "naver", redirect, want{200, "invalid_request", nil}},
 		{"no verifier", "naver", noProof, want{200, "invalid_request", nil}},
 

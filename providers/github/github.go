@@ -64,7 +64,7 @@ func New(o Options) (*oauth2.Provider, error) {
 	o.Instance.Issuer = o.Endpoints.Authorize
 	o.PKCE = true
 	o.AuthMethod = oauth2.SecretPost
-	o.Owner = &oauth2.Owner{Endpoint: o.TokenInfo, Request: asks(o.Instance.ClientID, o.ClientSecret), App: app}
+	o.Owner = &oauth2.Owner{Endpoint: o.TokenInfo, Request: asks(o.Instance.ClientID), App: app}
 	o.More = addresses(o.Emails)
 	o.Quirks = oauth2.Quirks{
 		Authorize: authorize, Userinfo: userinfo, Classify: classify, Refused: refused,
@@ -93,9 +93,9 @@ func userinfo(r *http.Request, _ oauth2.Token) {
 	r.Header.Set("X-GitHub-Api-Version", version)
 }
 
-// asks makes the question which app a token belongs to. Both the token and our
-// secret stay out of its URL.
-func asks(clientID, secret string) func(context.Context, string, oauth2.Token) (*http.Request, error) {
+// asks makes the question which app a token belongs to, with the secret that it
+// was given for. Both stay out of its URL.
+func asks(clientID string) func(context.Context, string, oauth2.Token) (*http.Request, error) {
 	return func(ctx context.Context, endpoint string, token oauth2.Token) (*http.Request, error) {
 		body, err := json.Marshal(map[string]string{"access_token": token.Access})
 		if err != nil {
@@ -107,7 +107,7 @@ func asks(clientID, secret string) func(context.Context, string, oauth2.Token) (
 		}
 		userinfo(r, token)
 		r.Header.Set("Content-Type", "application/json")
-		r.SetBasicAuth(clientID, secret)
+		r.SetBasicAuth(clientID, token.Secret())
 		return r, nil
 	}
 }

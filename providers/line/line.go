@@ -68,9 +68,7 @@ func New(o openid.Options) (*openid.Provider, error) {
 	if !slices.Contains(o.Algorithms, ES256) {
 		quirks.Redeem = nil
 	}
-	if slices.Contains(o.Algorithms, HS256) {
-		o.Shared = []byte(o.ClientSecret)
-	}
+	o.Shared = slices.Contains(o.Algorithms, HS256)
 	o.Quirks = openid.Quirks{Quirks: quirks, Claims: claims, Profile: profile}
 	return openid.New(o)
 }

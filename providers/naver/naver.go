@@ -74,9 +74,13 @@ var resultCodes = map[string]providers.Outcome{
 	"500": providers.Down,
 }
 
-// classify reads the profile's result codes. What is wrong with a token that is
-// a moment old (024, 028) cannot be told.
+// classify reads the profile's result codes, and the text by which the token
+// endpoint refuses our secret: the code there is that of a malformed request.
+// What is wrong with a token that is a moment old (024, 028) cannot be told.
 func classify(a oauth2.Answer) (providers.Outcome, string, bool) {
+	if a.Step == providers.StepToken && strings.Contains(strings.ToLower(a.Document.Raw("error_description")), "client secret pair") {
+		return providers.Ours, "invalid_client", true // that our secret was refused is acted upon
+	}
 	code := a.Document.ID("resultcode")
 	if a.Step != providers.StepUserinfo || code == "" {
 		return providers.Unknown, "", false

@@ -1,7 +1,6 @@
 package oauth2
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -46,9 +45,8 @@ func AskBearer(ctx context.Context, endpoint string, token Token) (*http.Request
 }
 
 // Introspection asks as RFC 7662 2.1 has it: the token in a form, our client
-// authenticated by HTTP Basic with the secret that the token was given for, or
-// else secret.
-func Introspection(clientID, secret string) func(context.Context, string, Token) (*http.Request, error) {
+// authenticated by HTTP Basic with the secret that the token was given for.
+func Introspection(clientID string) func(context.Context, string, Token) (*http.Request, error) {
 	return func(ctx context.Context, endpoint string, token Token) (*http.Request, error) {
 		form := url.Values{"token": {token.Access}, "token_type_hint": {"access_token"}}
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -56,7 +54,7 @@ func Introspection(clientID, secret string) func(context.Context, string, Token)
 			return nil, err
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(cmp.Or(token.secret, secret)))
+		r.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(token.secret))
 		return r, nil
 	}
 }

@@ -30,6 +30,11 @@ type Token struct {
 	secret string // of ours, that the provider took
 }
 
+// Secret is what proved us when the token was given, for questions that the
+// provider wants our secret for: while it changes, what the configuration says
+// may be another. It is empty where none was needed.
+func (t Token) Secret() string { return t.secret }
+
 // String hides the token.
 func (Token) String() string { return "[token]" }
 

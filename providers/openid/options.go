@@ -70,10 +70,10 @@ type Options struct {
 	Secrets      func() []string        // replaces ClientSecret where it changes: the newest first, never empty
 	AuthMethod   oauth2.AuthMethod      // empty: what discovery allows, basic first; client_secret_post where nothing is discovered
 
-	// Shared is the secret of HS256, for the one provider that signs ID tokens
-	// with a secret it shares with us. It verifies nothing else, and a token under
-	// any other algorithm is never tried with it.
-	Shared []byte
+	// Shared says that our client secret, the one that the code was redeemed with,
+	// verifies HS256: for the one provider that signs ID tokens with a secret it
+	// shares with us. A token under any other algorithm is never tried with it.
+	Shared bool
 
 	Algorithms  []string // that may sign ID tokens; empty is RS256 alone, HS256 needs Shared. What discovery lists plays no part
 	Template    string   // the issuer as the metadata of a provider with many tenants writes it; empty: as Instance.Issuer
@@ -130,13 +130,16 @@ func (o *Options) defaults() {
 	}
 }
 
+// shares reports whether there is a secret for HS256.
+func (o *Options) shares() bool { return o.Shared && (o.ClientSecret != "" || o.Secrets != nil) }
+
 func (o *Options) validate() error {
 	if o.Fetch == nil {
 		return errors.New("nothing to fetch with")
 	}
 	var problems []error
 	for _, alg := range o.Algorithms {
-		if !slices.Contains(algorithms, alg) && (alg != symmetric || len(o.Shared) == 0) {
+		if !slices.Contains(algorithms, alg) && (alg != symmetric || !o.shares()) {
 			problems = append(problems, fmt.Errorf("algorithm %q may not sign ID tokens", alg))
 		}
 	}

@@ -117,7 +117,7 @@ func (p *Provider) Finish(ctx context.Context, leg providers.Leg, ret providers.
 	if err != nil {
 		return providers.Identity{}, err
 	}
-	claims, err := p.prove(ctx, leg, m, token.ID)
+	claims, err := p.prove(ctx, leg, m, token)
 	if err != nil {
 		return providers.Identity{}, err
 	}

@@ -38,6 +38,7 @@ type proof struct {
 // that a refusal can be told apart: signature or claims.
 type capture struct {
 	keys    *snapshot // nil for a token under the shared secret
+	shared  []byte    // that secret
 	kid     string    // that the token names; empty if none
 	o       *Options
 	payload []byte
@@ -47,7 +48,7 @@ type capture struct {
 // VerifySignature implements [oidc.KeySet].
 func (c *capture) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
 	if c.keys == nil {
-		payload, err := verifyShared(jwt, c.o.Shared)
+		payload, err := verifyShared(jwt, c.shared)
 		c.payload = payload
 		return payload, err
 	}
@@ -61,13 +62,7 @@ func (c *capture) VerifySignature(ctx context.Context, jwt string) ([]byte, erro
 
 // attempt checks signature, algorithm, audience and expiry. The issuer is
 // skipped here because it may be spelled in several ways; claimsError compares it.
-// Keys are nil for a token under the shared secret.
-func (p *Provider) attempt(ctx context.Context, keys *snapshot, kid, raw string) proof {
-	signed := &capture{keys: keys, kid: kid, o: &p.o}
-	algorithms := p.o.Algorithms
-	if keys == nil {
-		algorithms = []string{symmetric}
-	}
+func (p *Provider) attempt(ctx context.Context, signed *capture, algorithms []string, raw string) proof {
 	token, err := oidc.NewVerifier(p.o.Instance.Issuer, signed, &oidc.Config{
 		ClientID:             p.o.Instance.ClientID,
 		SupportedSigningAlgs: algorithms,
@@ -79,26 +74,27 @@ func (p *Provider) attempt(ctx context.Context, keys *snapshot, kid, raw string)
 
 // prove verifies the ID token and returns its claims. Keys are fetched if need
 // be, and once more if the token does not verify with those at hand.
-func (p *Provider) prove(ctx context.Context, leg providers.Leg, m *metadata, raw string) (oauth2.Document, error) {
+func (p *Provider) prove(ctx context.Context, leg providers.Leg, m *metadata, token oauth2.Token) (oauth2.Document, error) {
+	raw := token.ID
 	alg, kid, malformed := p.readHeader(raw)
 	var found proof
 	switch {
 	case malformed != nil:
 	case alg == symmetric:
-		found = p.attempt(ctx, nil, "", raw)
+		found = p.attempt(ctx, &capture{shared: []byte(token.Secret()), o: &p.o}, []string{symmetric}, raw)
 	default:
 		keys, fetched, err := p.keys(ctx, leg, m, kid, nil)
 		if err != nil {
 			return nil, err
 		}
-		found = p.attempt(ctx, keys, kid, raw)
+		found = p.attempt(ctx, &capture{keys: keys, kid: kid, o: &p.o}, p.o.Algorithms, raw)
 		if found.payload == nil && !fetched {
 			newer, _, err := p.keys(ctx, leg, m, kid, keys)
 			if err != nil {
 				return nil, err
 			}
 			if newer != keys {
-				found = p.attempt(ctx, newer, kid, raw)
+				found = p.attempt(ctx, &capture{keys: newer, kid: kid, o: &p.o}, p.o.Algorithms, raw)
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func (k *walk) finishIn(ctx context.Context, t *testing.T) (providers.Identity, 
 	t.Helper()
 	before := k.w.Upstream.Count(fakeidp.Token)
 	identity, err := k.p.Finish(ctx, k.leg, k.ret)
-	if sent := k.w.Upstream.Count(fakeidp.Token) - before; sent > 1 {
+	if sent := k.w.Upstream.Count(fakeidp.Token) - before; sent > max(1, len(k.w.Secrets)) {
 		t.Errorf("the code was sent %d times", sent)
 	}
 	k.checkSteps(t, err)

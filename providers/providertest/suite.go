@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,7 @@ type World struct {
 	Fetch    *fetch.Client
 	Timeout  time.Duration // for the provider; 0 is its own
 	ClientID string        // for the provider, where the upstream is not to know it; "" is the right one
+	Secrets  []string      // for the provider, newest first, beside a configured one that is stale; nil: the configured one is right
 
 	server  *httptest.Server
 	browser *http.Client
@@ -73,6 +75,7 @@ func Run(t *testing.T, s Suite) {
 		run  func(*testing.T, Suite)
 	}{
 		{"sign in", testSignIn},
+		{"secrets that change", testSecrets},
 		{"begin", testBegin},
 		{"faults", testFaults},
 		{"callback", testCallback},
@@ -151,16 +154,34 @@ func (w *World) given() []string {
 	return append([]string(nil), w.secrets...)
 }
 
+// stale is a secret that no upstream takes.
+const stale = "a secret that was taken once"
+
+func (w *World) configured() string {
+	if w.Secrets != nil {
+		return stale
+	}
+	return w.Upstream.Client().Secret
+}
+
+func (w *World) changing() func() []string {
+	if w.Secrets == nil {
+		return nil
+	}
+	return func() []string { return slices.Clone(w.Secrets) }
+}
+
 // OpenID returns the options of an OpenID Provider at the upstream.
 func (w *World) OpenID() openid.Options {
 	client := w.Upstream.Client()
 	return openid.Options{
 		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: cmp.Or(w.ClientID, client.ID)},
-		ClientSecret: client.Secret,
+		ClientSecret: w.configured(),
 		Callback:     callback,
 		Fetch:        w.Fetch,
 		Timeout:      w.Timeout,
 		Now:          w.Now,
+		Secrets:      w.changing(),
 	}
 }
 
@@ -169,10 +190,11 @@ func (w *World) OAuth2() oauth2.Options {
 	client := w.Upstream.Client()
 	return oauth2.Options{
 		Instance:     providers.Instance{ID: ProviderID, Issuer: w.Upstream.Issuer(), ClientID: cmp.Or(w.ClientID, client.ID)},
-		ClientSecret: client.Secret,
+		ClientSecret: w.configured(),
 		Callback:     callback,
 		Fetch:        w.Fetch,
 		Timeout:      w.Timeout,
 		Now:          w.Now,
+		Secrets:      w.changing(),
 	}
 }
