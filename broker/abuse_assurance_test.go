@@ -74,14 +74,11 @@ func TestAB55WeakerFallbackStrongerClaim(t *testing.T) {
 	b, earlier := both(t, n)
 	boast := map[string]any{"acr": choice.ACRPhrh, "amr": []string{"hwk", "user", "mfa"}}
 	claiming(n.Upstream("q"), boast)
-	if p, _ := discovery(t, n)["claims_parameter_supported"].(bool); p {
-		t.Error("the claims parameter is said to be supported: an essential acr in it must bind")
-	}
 	n.Clock.Advance(10 * time.Minute)
 	must(t, n.Upstream("p").SetFault(fakeidp.Error))
 	for name, wish := range map[string]func(url.Values){
 		"acr_values": set("acr_values", choice.ACRPhrh+" "+choice.ACRPhr),
-		"claims":     set("claims", `{"id_token":{"acr":{"essential":true,"values":["phrh","phr"]}}}`),
+		"claims":     set("claims", `{"id_token":{"acr":{"values":["phrh","phr"]}}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := brokertest.RP1.Request(wish, set("prompt", "login"))
@@ -99,6 +96,12 @@ func TestAB55WeakerFallbackStrongerClaim(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an essential claim", func(t *testing.T) {
+		r := brokertest.RP1.Request(set("claims", `{"id_token":{"acr":{"essential":true,"values":["phrh","phr"]}}}`), set("prompt", "login"))
+		if got := n.Answered(b.Open(n.AuthorizeURL(r)), r); got.Error != "unmet_authentication_requirements" {
+			t.Errorf("the website got %q", got.Error)
+		}
+	})
 	t.Run("an older proof", func(t *testing.T) {
 		old := n.Clock.Now().Add(-time.Hour)
 		claiming(n.Upstream("q"), map[string]any{"auth_time": old.Unix()})

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -293,6 +294,15 @@ func TestAB28WhatTheKeySetShows(t *testing.T) {
 	}
 }
 
+// forgetInstances lets the next node on the database have providers at other
+// addresses, which here are the same all the same.
+func forgetInstances(t *testing.T, n *brokertest.Node) {
+	t.Helper()
+	db := n.OpenDatabase()
+	_, err := db.ExecContext(t.Context(), "DELETE FROM fingerprints")
+	must(t, errors.Join(err, db.Close()))
+}
+
 // The same holds while keys change: a second node on the same database, whose
 // clock stands in another phase of the life of a key.
 func TestAB28WhatTheKeySetShowsDuringARotation(t *testing.T) {
@@ -309,6 +319,7 @@ func TestAB28WhatTheKeySetShowsDuringARotation(t *testing.T) {
 	began := look(first)
 	later := first
 	for _, by := range []time.Duration{89 * 24 * time.Hour, 2 * 24 * time.Hour, 3 * 24 * time.Hour, 30 * 24 * time.Hour} {
+		forgetInstances(t, first)
 		later = brokertest.StartNode(t, func(s *brokertest.Setup) {
 			s.Ahead = later.Clock.Ahead() + by
 			s.Configure = func(c *config.Config) { c.Store = config.Store{Driver: "sqlite", Path: first.Database} }

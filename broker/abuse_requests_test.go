@@ -233,20 +233,20 @@ func TestAB06RemovedResponseTypesAndGrants(t *testing.T) {
 			t.Errorf("response_type=%s answers %s", kind, got.Error)
 		}
 	}
-	for _, mode := range []string{"fragment", "form_post", "web_message", "jwt"} {
+	for _, mode := range []string{"fragment", "web_message", "jwt", "form_post.jwt"} {
 		r := brokertest.RP1.Request(set("response_mode", mode))
 		if got := n.Answered(signedIn.Open(n.AuthorizeURL(r)), r); got.Error != "invalid_request" {
 			t.Errorf("response_mode=%s answers %s", mode, got.Error)
 		}
 	}
-	for _, grant := range []string{"password", "implicit", "urn:example:unknown", "AUTHORIZATION_CODE", "refresh_token"} {
+	for _, grant := range []string{"password", "implicit", "urn:example:unknown", "AUTHORIZATION_CODE"} {
 		refused(t, n.Post("/token", url.Values{
 			"grant_type": {grant}, "username": {"vic"}, "password": {"vic"}, "scope": {"openid"},
 			"code": {"x"}, "refresh_token": {"x"},
 		}, "Authorization", brokertest.RP1.Basic()), "unsupported_grant_type")
 	}
 	document := discovery(t, n)
-	if fmt.Sprint(document["response_types_supported"]) != "[code]" || fmt.Sprint(document["response_modes_supported"]) != "[query]" {
+	if fmt.Sprint(document["response_types_supported"]) != "[code]" || fmt.Sprint(document["response_modes_supported"]) != "[query form_post]" {
 		t.Errorf("discovery offers %v, %v", document["response_types_supported"], document["response_modes_supported"])
 	}
 	for _, gone := range []string{"password", "implicit"} {
@@ -362,14 +362,14 @@ func TestAB10PushedRequestsAreNotOffered(t *testing.T) {
 	unchanged(t, n)
 	document := discovery(t, n)
 	for _, name := range []string{
-		"pushed_authorization_request_endpoint", "require_pushed_authorization_requests", "introspection_endpoint",
-		"revocation_endpoint", "device_authorization_endpoint", "registration_endpoint", "backchannel_authentication_endpoint",
+		"pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
+		"device_authorization_endpoint", "registration_endpoint", "backchannel_authentication_endpoint",
 	} {
 		if value, ok := document[name]; ok {
 			t.Errorf("discovery names %s: %v", name, value)
 		}
 	}
-	for _, path := range []string{"/par", "/pushed", "/as/par", "/introspect", "/revoke", "/device", "/device_authorization", "/register", "/admin"} {
+	for _, path := range []string{"/par", "/pushed", "/as/par", "/device", "/device_authorization", "/register", "/admin"} {
 		for _, answer := range []brokertest.Response{
 			n.Ask(http.MethodGet, path), n.Post(path, brokertest.RP1.Request().Values, "Authorization", brokertest.RP1.Basic()),
 		} {

@@ -43,6 +43,7 @@ func crawled(t *testing.T) (*brokertest.Node, []brokertest.Website, [][]string) 
 				for _, condition := range conditions {
 					p := like
 					p.ID, p.Name, p.Domains = place+condition, place+condition, []string{place + condition}
+					p.ClientID = p.ID // nobody comes in by it, but each is an app of its own
 					cfg.Providers = append(cfg.Providers, p)
 				}
 			}

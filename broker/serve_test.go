@@ -45,7 +45,7 @@ func shell(t *testing.T, log io.Writer) *Broker {
 	}
 	return &Broker{
 		config: &config.Config{Issuer: issuer, Languages: config.Languages{Default: "en"}},
-		logger: slog.New(slog.NewTextHandler(log, nil)), pages: pages, clients: clients, metrics: newMetrics(),
+		logger: slog.New(supported{slog.NewTextHandler(log, nil)}), pages: pages, clients: clients, metrics: newMetrics(),
 		crossOrigin: http.NewCrossOriginProtection(), jar: cookie.NewJar(issuer),
 	}
 }

@@ -29,8 +29,10 @@ var noon = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 // Kakao and Daum stand in one building.
 func ways() []Provider {
 	return []Provider{
-		{ID: "kakao", Domains: []string{"kakao", "pangyo"}}, {ID: "daum", Domains: []string{"daum", "pangyo"}},
-		{ID: "naver", Domains: []string{"naver"}}, {ID: "google", Domains: []string{"google"}},
+		{ID: "kakao", Domains: []string{"kakao", "pangyo"}},
+		{ID: "daum", Domains: []string{"daum", "pangyo"}},
+		{ID: "naver", Domains: []string{"naver"}},
+		{ID: "google", Domains: []string{"google"}},
 	}
 }
 
