@@ -23,7 +23,7 @@ func (s *Store) ClaimAssertion(ctx context.Context, a store.Assertion) error {
 	const verb = "claim assertion"
 	var c check
 	c.filled("client id", a.ClientID, store.MaxClientID)
-	c.size("token id", a.TokenID, hashSize)
+	c.hash("token id", a.TokenID)
 	c.filled("attempt", a.Attempt, store.MaxID)
 	if a.ExpiresAt.IsZero() {
 		c.fail("assertion", "has no end")

@@ -63,10 +63,10 @@ func (c *check) list(name string, words []string, limit int) {
 	}
 }
 
-// size checks bytes of exactly size.
-func (c *check) size(name string, value []byte, size int) {
-	if len(value) != size {
-		c.fail(name, "is not %d bytes", size)
+// hash checks that value is the hash of something.
+func (c *check) hash(name string, value []byte) {
+	if len(value) != hashSize {
+		c.fail(name, "is not %d bytes", hashSize)
 	}
 }
 
@@ -84,7 +84,9 @@ func (c *check) key(key store.IdentityKey) {
 
 func (c *check) account(a store.Account) {
 	c.filled("account id", a.ID, store.MaxID)
-	c.size("seed", a.Seed, seedSize)
+	if len(a.Seed) != seedSize {
+		c.fail("seed", "is not %d bytes", seedSize)
+	}
 	c.text("name", a.Name, store.MaxAttribute)
 	c.text("email", a.Email, store.MaxAttribute)
 	c.text("phone", a.Phone, store.MaxAttribute)
@@ -99,7 +101,7 @@ func (c *check) account(a store.Account) {
 func (c *check) grant(g store.Grant) {
 	c.filled("grant id", g.ID, store.MaxID)
 	c.filled("login id", g.LoginID, store.MaxID)
-	c.size("code hash", g.CodeHash, hashSize)
+	c.hash("code hash", g.CodeHash)
 	c.filled("account id", g.AccountID, store.MaxID)
 	c.filled("client id", g.ClientID, store.MaxClientID)
 	c.text("sid", g.SID, store.MaxID)

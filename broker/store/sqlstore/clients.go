@@ -200,7 +200,7 @@ func (s *Store) AddClientSecret(ctx context.Context, id string, secret store.Cli
 func (s *Store) DropClientSecret(ctx context.Context, id string, hash []byte, hour int64) error {
 	var c check
 	c.filled("client id", id, store.MaxClientID)
-	c.size("hash", hash, hashSize)
+	c.hash("hash", hash)
 	hash = bytes.Clone(hash)
 	return s.changeClients(ctx, "drop client secret", c, once, func(ctx context.Context, q session) error {
 		all, same, err := secretsOf(ctx, q, id, hash)
@@ -266,6 +266,6 @@ func (c *check) client(registered store.Client) {
 }
 
 func (c *check) clientSecret(s store.ClientSecret) {
-	c.size("hash", s.Hash, hashSize)
+	c.hash("hash", s.Hash)
 	c.filled("operator", s.By, store.MaxOperator)
 }

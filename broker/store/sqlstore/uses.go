@@ -26,7 +26,7 @@ func (s *Store) NoteSecretUses(ctx context.Context, batch []store.SecretUse) err
 	}
 	for _, u := range batch {
 		c.filled("client id", u.ClientID, store.MaxClientID)
-		c.size("hash", u.Hash, hashSize)
+		c.hash("hash", u.Hash)
 	}
 	if c.err != nil {
 		return fact(verb, c.err)
