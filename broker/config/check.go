@@ -53,6 +53,7 @@ func (c *checker) all() {
 	c.languages()
 	c.limits()
 	c.log()
+	c.warnings()
 }
 
 // public reports secrets in a file that everyone can read or change.
@@ -192,10 +193,9 @@ func (c *checker) address(path, value string) (host string, ok bool) {
 func (c *checker) keys() {
 	k := c.file.Keys
 	c.config.Keys = Keys{ActiveFor: k.ActiveFor, PublishWindow: k.PublishWindow, RetireFor: k.RetireFor}
-	const day = 24 * time.Hour
-	c.between("keys.publish_window", k.PublishWindow, time.Hour, 30*day)
-	c.between("keys.retire_for", k.RetireFor, time.Hour, 90*day)
-	c.between("keys.active_for", k.ActiveFor, day, 2*365*day)
+	c.between("keys.publish_window", k.PublishWindow)
+	c.between("keys.retire_for", k.RetireFor)
+	c.between("keys.active_for", k.ActiveFor)
 	if k.ActiveFor <= k.PublishWindow {
 		c.add("keys.active_for", "keys.active_for %s must be longer than keys.publish_window %s: the next key must be known before it signs", span(k.ActiveFor), span(k.PublishWindow))
 	}
@@ -204,11 +204,10 @@ func (c *checker) keys() {
 func (c *checker) sessions() {
 	s := c.file.Sessions
 	c.config.Sessions = Sessions(s)
-	const day = 24 * time.Hour
-	const most = 14 * day // the sealing ring opens for 15 days
-	c.between("sessions.idle", s.Idle, time.Minute, most)
-	c.between("sessions.lifetime", s.Lifetime, time.Minute, most)
-	c.between("sessions.outage_ceiling", s.OutageCeiling, 0, most)
+	const most = mostSession
+	c.between("sessions.idle", s.Idle)
+	c.between("sessions.lifetime", s.Lifetime)
+	c.between("sessions.outage_ceiling", s.OutageCeiling)
 	if s.Idle > s.Lifetime {
 		c.add("sessions.idle", "sessions.idle %s must not be longer than sessions.lifetime %s", span(s.Idle), span(s.Lifetime))
 	}
@@ -219,14 +218,15 @@ func (c *checker) sessions() {
 
 func (c *checker) drain() {
 	c.config.Drain = Drain(c.file.Drain)
-	c.between("drain.wait", c.file.Drain.Wait, 0, 5*time.Minute)
-	c.between("drain.finish", c.file.Drain.Finish, time.Second, 5*time.Minute)
+	c.between("drain.wait", c.file.Drain.Wait)
+	c.between("drain.finish", c.file.Drain.Finish)
 }
 
-// between checks the bounds of a duration.
-func (c *checker) between(path string, value, least, most time.Duration) {
-	if value < least || value > most {
-		c.add(path, "%s %s must be between %s and %s", path, span(value), span(least), span(most))
+// between checks a duration against its entry in bounds.
+func (c *checker) between(path string, value time.Duration) {
+	b := bounds[general(path)]
+	if value < b.least || value > b.most {
+		c.add(path, "%s %s must be between %s and %s", path, span(value), span(b.least), span(b.most))
 	}
 }
 
@@ -263,16 +263,17 @@ func (c *checker) outbound() {
 
 func (c *checker) languages() {
 	c.config.Languages = Languages(c.file.Languages)
-	c.oneOf("languages.default", c.file.Languages.Default, "ko", "en", "ja")
+	c.oneOf("languages.default", c.file.Languages.Default)
 }
 
 func (c *checker) log() {
 	c.config.Log = Log(c.file.Log)
-	c.oneOf("log.level", c.file.Log.Level, "debug", "info", "warn", "error")
+	c.oneOf("log.level", c.file.Log.Level)
 }
 
-// oneOf checks that a value is one of a few words.
-func (c *checker) oneOf(path, value string, words ...string) {
+// oneOf checks that a value is among its entry in words.
+func (c *checker) oneOf(path, value string) {
+	words := words[general(path)]
 	if !slices.Contains(words, value) {
 		c.add(path, "%s %s must be one of %s%s", path, readable(value), strings.Join(words, ", "), meant(value, words))
 	}

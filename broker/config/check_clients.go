@@ -74,7 +74,7 @@ func (c *checker) registered(path string, w *fileClient) *client.Client {
 		JWKSURI: w.JWKSURI, AssertionAudience: w.AssertionAudience,
 	}
 	if w.PKCE != "" {
-		c.oneOf(path+".pkce", w.PKCE, "optional", "required")
+		c.oneOf(path+".pkce", w.PKCE)
 	}
 	for i, id := range w.Providers {
 		if !slices.ContainsFunc(c.file.Providers, func(p fileProvider) bool { return p.ID == id }) {

@@ -24,13 +24,13 @@ func (c *checker) some(path string, p *fileProvider, kind kindOf) {
 		}
 	}
 	if p.AuthMethod != "" {
-		c.oneOf(path+".auth_method", p.AuthMethod, catalog.AuthMethods()...)
+		c.oneOf(path+".auth_method", p.AuthMethod)
 	}
 	if p.PKCE != "" {
-		c.oneOf(path+".pkce", p.PKCE, pkceS256, pkceNone)
+		c.oneOf(path+".pkce", p.PKCE)
 	}
 	if p.TokenInfo != "" {
-		c.oneOf(path+".token_info", p.TokenInfo, catalog.TokenInfos()...)
+		c.oneOf(path+".token_info", p.TokenInfo)
 	}
 	if slices.Contains(kind.takes, "token_info") && p.Endpoints["tokeninfo"] == "" && (p.TokenInfo != "" || p.AppID != "" || p.Claims[catalog.ClaimApp] != "") {
 		c.add(path, "%s: token_info, app_id and claims.app say how endpoints.tokeninfo is asked, and there is none", path)

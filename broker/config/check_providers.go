@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/catalog"
@@ -128,9 +127,9 @@ func (c *checker) provider(path string, p *fileProvider) {
 	if p.Timeout == 0 {
 		p.Timeout = defaultTimeout
 	}
-	c.between(path+".timeout", p.Timeout, 100*time.Millisecond, 20*time.Second)
+	c.between(path+".timeout", p.Timeout)
 	if p.Reauth != "" {
-		c.oneOf(path+".reauth", p.Reauth, "forced", "asked", "none")
+		c.oneOf(path+".reauth", p.Reauth)
 	}
 	for i, scope := range p.Scopes {
 		if !scopePattern.MatchString(scope) {

@@ -130,7 +130,7 @@ func (c *checker) store() {
 	if c.file.DataDir == "" {
 		c.add("data_dir", "data_dir is required: the directory for what this node must remember alone")
 	}
-	c.oneOf("store.driver", s.Driver, "sqlite", "postgres")
+	c.oneOf("store.driver", s.Driver)
 	writer, hasWriter := c.secret("store.writer", s.Writer, s.WriterFile, nil)
 	reader, hasReader := c.secret("store.reader", s.Reader, s.ReaderFile, nil)
 	c.config.Store = Store{Driver: s.Driver, Path: c.path(s.Path), Writer: writer, Reader: reader}

@@ -47,7 +47,12 @@ type Config struct {
 	Log       Log
 
 	written map[string]entry // of Clients, by id
+	warned  Problems
 }
+
+// Warnings are what works and is likely not meant, in the order of the file. Each
+// message begins with "warning: ".
+func (c *Config) Warnings() Problems { return c.warned }
 
 // Site is one place of this deployment, and what it is known by to the others.
 type Site struct {

@@ -28,6 +28,15 @@ func Load(path string, env []string) (*Config, error) {
 // load is [Load] after the file was read. public tells that everyone on the
 // machine can read or change it.
 func load(name string, data []byte, public bool, env []string, out outside) (*Config, error) {
+	c, err := check(name, data, public, env, out)
+	if err != nil {
+		return nil, err
+	}
+	return c.config, nil
+}
+
+// check reads and checks everything. What it returns knows where each value stood.
+func check(name string, data []byte, public bool, env []string, out outside) (*checker, error) {
 	doc, err := parse(name, data)
 	if err != nil {
 		return nil, err
@@ -36,7 +45,7 @@ func load(name string, data []byte, public bool, env []string, out outside) (*Co
 	written := defaults()
 	doc.decode(&written)
 
-	c := checker{document: doc, file: &written, outside: out, config: &Config{}}
+	c := &checker{document: doc, file: &written, outside: out, config: &Config{}}
 	c.all()
 	if public {
 		c.public()
@@ -44,5 +53,6 @@ func load(name string, data []byte, public bool, env []string, out outside) (*Co
 	if len(doc.problems) > 0 {
 		return nil, doc.problems.sorted()
 	}
-	return c.config, nil
+	c.config.warned = c.config.warned.sorted()
+	return c, nil
 }

@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("node %q on the machine %q, %v", c.Node, name, err)
 	}
 	c.SiteKey, c.ClusterKey, c.Issuer, c.Node = nil, nil, nil, ""
-	c.written = nil
+	c.written, c.warned = nil, nil
 	if diff := cmp.Diff(want, c, cmp.AllowUnexported(Config{}), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

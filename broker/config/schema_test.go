@@ -58,7 +58,7 @@ func TestTheExampleHasTheShapeOfTheSchema(t *testing.T) {
 	if err := yaml.Unmarshal(text, &example); err != nil {
 		t.Fatal(err)
 	}
-	fits(t, "", example, schemaOf(reflect.TypeFor[file]()))
+	fits(t, "", example, schemaOf("", reflect.TypeFor[file]()))
 }
 
 func fits(t *testing.T, path string, value any, schema map[string]any) {

@@ -11,30 +11,42 @@ import (
 
 func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "config",
-		Short:   "Work with the configuration",
-		Example: "  bongsu config validate --config bongsu.yaml\n  bongsu config schema > bongsu.schema.json",
-		Args:    knownCommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "config",
+		Short: "Work with the configuration",
+		Example: `  bongsu config validate --config bongsu.yaml
+  bongsu config show --config bongsu.yaml
+  bongsu config explain providers.kakao.timeout
+  bongsu config schema > bongsu.schema.json`,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newValidate(), newSchema())
+	cmd.AddCommand(newValidate(), newConfigShow(), newConfigExplain(), newSchema())
 	return cmd
 }
 
 func newValidate() *cobra.Command {
 	var path string
+	var strict bool
 	cmd := &cobra.Command{
-		Use:   "validate --config FILE",
+		Use:   "validate --config FILE [--strict]",
 		Short: "Check a configuration and report everything that is wrong with it",
 		Long: `Check a configuration as serve would read it, environment variables and secrets
-included, and report everything that is wrong with it. It connects to nothing.
+included, and report everything that is wrong with it. What works and is likely not
+meant is a warning; with --strict it is wrong, too. It connects to nothing.
 Exit code 1 tells that something is wrong.`,
-		Example: "  bongsu config validate --config bongsu.yaml",
-		Args:    noArgs,
+		Example: `  bongsu config validate --config bongsu.yaml
+  bongsu config validate --strict --config bongsu.yaml`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, path)
 			if err != nil {
 				return err
+			}
+			if warnings := cfg.Warnings(); len(warnings) > 0 {
+				say(cmd.ErrOrStderr(), "%v\n%s\n", warnings, count(len(warnings), "warning"))
+				if strict {
+					return printed{warnings}
+				}
 			}
 			say(cmd.OutOrStdout(), "%s is valid: issuer %s, site %s, %s, %s\n",
 				path, cfg.Issuer, cfg.Site, count(len(cfg.Providers), "provider"), count(len(cfg.Clients), "client"))
@@ -43,6 +55,7 @@ Exit code 1 tells that something is wrong.`,
 		},
 	}
 	configFlag(cmd, &path)
+	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for problems")
 	return cmd
 }
 
@@ -78,9 +91,18 @@ func loadConfig(cmd *cobra.Command, path string) (*config.Config, error) {
 		return nil, usageError{errors.New("--config FILE is required"), cmd.CommandPath()}
 	}
 	cfg, err := config.Load(path, os.Environ())
-	if problems, ok := errors.AsType[config.Problems](err); ok {
-		say(cmd.ErrOrStderr(), "%v\n%s\n", problems, count(len(problems), "problem"))
-		return nil, printed{err}
+	if err != nil {
+		return nil, wrong(cmd, err)
 	}
-	return cfg, err
+	return cfg, nil
+}
+
+// wrong prints what is wrong with a configuration, if that is what err says.
+func wrong(cmd *cobra.Command, err error) error {
+	problems, ok := errors.AsType[config.Problems](err)
+	if !ok {
+		return err
+	}
+	say(cmd.ErrOrStderr(), "%v\n%s\n", problems, count(len(problems), "problem"))
+	return printed{err}
 }

@@ -54,7 +54,18 @@ func (d *desk) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.admin, "admin", "", "the `URL` of the node's admin listener, instead of --config")
 	cmd.Flags().StringVar(&d.credential, "credential", "", "the `FILE` with the operator's credential")
 	cmd.Flags().BoolVar(&d.insecure, "insecure-admin", false, "send the credential over plain http to another machine, where everybody on the way can read it")
+	d.outputFlag(cmd)
+}
+
+func (d *desk) outputFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&d.output, "output", "o", "table", "`table` or json")
+}
+
+func (d *desk) checkOutput(cmd *cobra.Command) error {
+	if d.output != "table" && d.output != "json" {
+		return usageError{fmt.Errorf("--output %q is neither table nor json", d.output), cmd.CommandPath()}
+	}
+	return nil
 }
 
 // again is how the next command finds the same node.
@@ -71,8 +82,8 @@ func (d *desk) again() string {
 
 // client finds the node and the credential.
 func (d *desk) client(cmd *cobra.Command) (*admin.Client, error) {
-	if d.output != "table" && d.output != "json" {
-		return nil, usageError{fmt.Errorf("--output %q is neither table nor json", d.output), cmd.CommandPath()}
+	if err := d.checkOutput(cmd); err != nil {
+		return nil, err
 	}
 	at, err := d.address(cmd)
 	if err != nil {

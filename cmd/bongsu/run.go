@@ -96,8 +96,26 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(),
 		newClient(), newAccount(), newSession(), newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newVersion())
+	completion(root)
 	ownUseLines(root)
 	return root
+}
+
+// completion gives the command that cobra makes help that leads with examples.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Short = "Print the script that completes commands in a shell"
+		cmd.Long = cmd.Short
+		cmd.Example = `  source <(bongsu completion bash)
+  bongsu completion zsh > "${fpath[1]}/_bongsu"
+  bongsu completion fish > ~/.config/fish/completions/bongsu.fish`
+		cmd.Args = knownCommand
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 }
 
 // ownUseLines keeps the usage lines as they are written: each names its flags.

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"github.com/bongsu/bongsu/providers/catalog"
+)
+
+const (
+	day = 24 * time.Hour
+
+	mostSession = 14 * day // the sealing ring opens for 15 days
+)
+
+// bounds are the shortest and the longest that a duration may be, both allowed.
+var bounds = map[string]struct{ least, most time.Duration }{
+	"keys.publish_window":     {time.Hour, 30 * day},
+	"keys.retire_for":         {time.Hour, 90 * day},
+	"keys.active_for":         {day, 2 * 365 * day},
+	"sessions.idle":           {time.Minute, mostSession},
+	"sessions.lifetime":       {time.Minute, mostSession},
+	"sessions.outage_ceiling": {0, mostSession},
+	"drain.wait":              {0, 5 * time.Minute},
+	"drain.finish":            {time.Second, 5 * time.Minute},
+	"providers.timeout":       {100 * time.Millisecond, 20 * time.Second},
+}
+
+// words are the values of keys that take one of a few.
+var words = map[string][]string{
+	"languages.default":     {"ko", "en", "ja"},
+	"log.level":             {"debug", "info", "warn", "error"},
+	"store.driver":          {"sqlite", "postgres"},
+	"clients.pkce":          {"optional", "required"},
+	"providers.reauth":      {"forced", "asked", "none"},
+	"providers.pkce":        {pkceS256, pkceNone},
+	"providers.auth_method": catalog.AuthMethods(),
+	"providers.token_info":  catalog.TokenInfos(),
+}
+
+// general is a path without its indexes: providers.timeout for
+// providers[0].timeout.
+func general(path string) string {
+	for {
+		before, rest, ok := strings.Cut(path, "[")
+		if !ok {
+			return path
+		}
+		_, after, _ := strings.Cut(rest, "]")
+		path = before + after
+	}
+}
