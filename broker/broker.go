@@ -26,6 +26,7 @@ import (
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
+	"github.com/bongsu/bongsu/broker/fingerprint"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/health/probe"
 	"github.com/bongsu/bongsu/broker/hint"
@@ -97,6 +98,7 @@ type Broker struct {
 	desk      *admin.Handler // operators'
 	outgoing  *fetch.Client
 	secrets   *credential.Set // of providers
+	instances *fingerprint.Watch
 	sealing   *seal.Ring
 	signing   *keys.Ring
 	clients   *client.Directory

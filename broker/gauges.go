@@ -30,7 +30,7 @@ func (b *Broker) registerGauges(context.Context) error {
 		state:    desc("bongsu_provider_state", "1 for the state this node holds of a provider, 0 for the others.", "provider", "state"),
 		weight:   desc("bongsu_provider_weight", "Share of logins in which a provider keeps its place on the menu.", "provider"),
 		cutOff:   desc("bongsu_provider_cut_off", "1 while a provider fails from this site and works from others.", "provider"),
-		paused:   desc("bongsu_provider_paused", "1 while an operator has switched a provider off.", "provider"),
+		paused:   desc("bongsu_provider_paused", "1 while an operator has switched a provider off, or its id stands for other settings than this node's.", "provider"),
 		pending:  desc("bongsu_provider_metadata_pending", "1 while a provider's changed metadata waits for an operator.", "provider"),
 		isolated: desc("bongsu_site_isolated", "1 while this site reaches nothing: its own network is the trouble."),
 		heard:    desc("bongsu_site_heard", "1 while this node holds a record of a configured site that has not expired.", "site"),
@@ -88,7 +88,8 @@ func one(yes bool) float64 {
 	return 0
 }
 
-// paused reports whether an operator has switched a provider off.
+// paused reports whether an operator has switched a provider off, or this node's
+// settings are not those that its id stands for.
 func (b *Broker) paused(id string) bool {
-	return b.negative.Has(store.ProviderDisabled, id) || b.negative.Has(store.ProviderRetired, id)
+	return b.negative.Has(store.ProviderDisabled, id) || b.negative.Has(store.ProviderRetired, id) || b.foreign(id)
 }

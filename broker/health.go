@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/oauth"
@@ -14,7 +15,8 @@ func (b *Broker) livez(w http.ResponseWriter, _ *http.Request) error { return ok
 
 // readyz answers whether a login could succeed here: this site has keys that
 // sign, which one that has just joined may not have yet, and the store takes
-// writes, and this node is not about to stop. It never asks a provider or a peer.
+// writes, and this node is not about to stop. It never asks a provider or a peer. A
+// provider whose id was migrated is named below the ok: the others serve.
 func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
 	if b.draining.Load() {
 		return oauth.TemporarilyUnavailable("The node is about to stop.")
@@ -27,12 +29,23 @@ func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := b.store.Ping(ctx); err != nil {
 		return err
 	}
-	return okay(w)
+	return okay(w, b.shortcomings()...)
 }
 
-func okay(w http.ResponseWriter) error {
+// shortcomings are what a node that is ready lacks all the same, in words.
+func (b *Broker) shortcomings() []string {
+	var lacks []string
+	for _, p := range b.config.Providers {
+		if b.foreign(p.ID) {
+			lacks = append(lacks, "provider "+p.ID+": its id stands for other settings than this node's; no login begins or ends by it here before a restart with the new ones")
+		}
+	}
+	return lacks
+}
+
+func okay(w http.ResponseWriter, but ...string) error {
 	w.Header().Set("Cache-Control", "no-store")
-	if _, err := fmt.Fprintln(w, "ok"); err != nil {
+	if _, err := fmt.Fprintln(w, strings.Join(append([]string{"ok"}, but...), "\n")); err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
 	return nil

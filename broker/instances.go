@@ -8,31 +8,29 @@ import (
 	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/credential"
+	"github.com/bongsu/bongsu/broker/fingerprint"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/catalog"
 )
 
-// errInstance is a provider that is not what its id stood for.
-var errInstance = errors.New("this is another instance")
-
 // settle makes sure that every id stands for what it stood for before: subjects
 // belong to one app at one upstream, and under another the same subject may be
 // somebody else. Then it reads the secrets that operators set.
 func (b *Broker) settle(ctx context.Context) error {
+	var own []store.Fingerprint
 	for i, p := range b.providers {
 		found := b.fingerprint(p)
 		stands, err := b.store.KeepFingerprint(ctx, found)
 		switch {
 		case errors.Is(err, store.ErrConflict):
-			return fmt.Errorf("provider %s: %w: %s is the same client at the same issuer; give it that id again, or all its people would be strangers",
-				found.Provider, errInstance, stands.Provider)
+			return fingerprint.Renamed(stands, found)
 		case err != nil:
 			return fmt.Errorf("provider %s: whether it is what it was could not be checked: %w", found.Provider, err)
 		case !stands.Same(found):
-			return fmt.Errorf("provider %s: %w: it was %s, client %q at %s, and is %s, client %q at %s; its people would be others (bongsu provider migrate %s)",
-				found.Provider, errInstance, stands.Kind, stands.ClientID, stands.Issuer, found.Kind, found.ClientID, found.Issuer, found.Provider)
+			return fingerprint.Another(stands, found)
 		}
+		own = append(own, found)
 		if configured := b.config.Providers[i]; !signs(configured) {
 			b.secrets.Add(credential.Instance{
 				ID: found.Provider, Issuer: found.Issuer, ClientID: found.ClientID, Configured: configured.ClientSecret,
@@ -42,7 +40,31 @@ func (b *Broker) settle(ctx context.Context) error {
 	if err := b.secrets.Read(ctx); err != nil {
 		return fmt.Errorf("secrets of providers: %w", err)
 	}
-	return nil
+	var err error
+	b.instances, err = fingerprint.New(fingerprint.Options{Store: b.store, Own: own, Logger: b.logger})
+	return err
+}
+
+// foreign reports whether an id stands for something else by now than this node
+// was built with: an operator had it migrated.
+func (b *Broker) foreign(provider string) bool {
+	_, foreign := b.instances.Foreign(provider)
+	return foreign
+}
+
+// admissible reports why this node could not be started with the providers of
+// another configuration; nil: it could. Providers change at a restart alone, so
+// nobody would notice before that.
+func (b *Broker) admissible(ctx context.Context, next *config.Config) error {
+	found := make([]store.Fingerprint, len(next.Providers))
+	for i, p := range next.Providers {
+		built, err := catalog.New(catalogOptions(p, b.outgoing, b))
+		if err != nil {
+			return fmt.Errorf("provider %s: %w", p.ID, err)
+		}
+		found[i] = b.fingerprint(built)
+	}
+	return b.instances.Check(ctx, found)
 }
 
 // signs reports whether a provider has no secret, but a key that signs one.

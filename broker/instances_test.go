@@ -1,14 +1,18 @@
 package broker_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bongsu/bongsu/broker"
+	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/fingerprint"
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
@@ -119,5 +123,91 @@ func TestAnIDStandsForWhatItStoodFor(t *testing.T) {
 				t.Errorf("the node says %v, want %q", err, tt.says)
 			}
 		})
+	}
+}
+
+// migrated has kakao stand for another client while the node runs, and in use
+// again: as an operator does who has other nodes with the new settings.
+func migrated(t *testing.T, operator *admin.Client, upstream string) {
+	t.Helper()
+	order(t, operator, "kakao", "disable", admin.Order{Reason: "a new application"})
+	_, err := operator.Migrate(t.Context(), "kakao", admin.Migration{
+		Kind: "kakao", Issuer: upstream, ClientID: "the new one", Links: admin.LinksKeep, Reason: "a new application",
+	})
+	must(t, err)
+	order(t, operator, "kakao", "enable", admin.Order{Reason: "a new application"})
+}
+
+// A node with the settings of before lets no login begin or end by a provider
+// whose id was migrated, whatever operators enabled; it says so, and its other
+// providers serve.
+func TestNodeWithSettingsOfBefore(t *testing.T) {
+	n, operator := operated(t)
+	begun := n.NewBrowser()
+	begun.Open(n.AuthorizeURL(brokertest.RP1.Request()))
+	begun.Click("way-kakao")
+
+	migrated(t, operator, n.Upstream("kakao").Issuer())
+	ready := func() string { return string(n.AskAdmin("/readyz").Body) }
+	eventually(t, "the node knows", func() bool { return strings.Contains(ready(), "provider kakao: its id stands for other settings") })
+	if got := ready(); !strings.HasPrefix(got, "ok\n") || strings.Contains(got, "naver") {
+		t.Errorf("readyz says %q", got)
+	}
+
+	if page := begun.Continue("minji"); page.URL.Host != n.Config().Issuer.Host || page.Has("way-kakao") || !page.Has("way-naver") {
+		t.Errorf("a login that was begun ends at %s: %s", page.URL, page.Text())
+	}
+	page := n.NewBrowser().Open(n.AuthorizeURL(brokertest.RP1.Request()))
+	if page.Has("way-kakao") || !page.Has("way-naver") {
+		t.Errorf("the menu offers %q", page.IDs("way-"))
+	}
+	claimsOf(t, n, n.NewBrowser(), "naver", "minji")
+
+	got, err := operator.Health(t.Context())
+	must(t, err)
+	for _, s := range got.Standing {
+		if (s.Foreign != nil) != (s.ID == "kakao") || s.Foreign != nil && s.Foreign.ClientID != "the new one" {
+			t.Errorf("health says %+v", s)
+		}
+	}
+	if _, err := operator.SetSecret(t.Context(), "kakao", admin.Secret{Secret: "another", Untested: true}); err == nil {
+		t.Error("a node with settings of before replaced the secret of the new client")
+	}
+	if !strings.Contains(n.Log(), "provider.settings_stale") {
+		t.Error("the log says nothing")
+	}
+}
+
+// A reload changes no provider; but one that the node would not start with is
+// refused at once, with all that stands beside it.
+func TestReloadWithAnotherInstance(t *testing.T) {
+	n, operator := operated(t)
+	with := func(change func(*config.Config)) error {
+		_, err := n.Broker.Reload(t.Context(), func() (*config.Config, error) {
+			next := *n.Config()
+			next.Providers, next.Clients = slices.Clone(next.Providers), next.Clients[1:]
+			change(&next)
+			return &next, nil
+		})
+		return err
+	}
+	i := slices.IndexFunc(n.Config().Providers, func(p config.Provider) bool { return p.ID == "kakao" })
+	gone := n.Config().Clients[0].ID
+	registered := func() bool {
+		got, err := operator.Clients(t.Context())
+		must(t, err)
+		return slices.ContainsFunc(got, func(c admin.ClientState) bool { return c.ID == gone })
+	}
+	for name, change := range map[string]func(*config.Config){
+		"another client": func(c *config.Config) { c.Providers[i].ClientID = "another" },
+		"another id":     func(c *config.Config) { c.Providers[i].ID = "kakao-new" },
+	} {
+		if err := with(change); !errors.Is(err, fingerprint.ErrForeign) || !registered() {
+			t.Errorf("%s: %v; the client of before is there: %t", name, err, registered())
+		}
+	}
+	must(t, with(func(c *config.Config) { c.Providers[i].Timeout = 7 * time.Second }))
+	if registered() {
+		t.Error("a reload with the same instances was not taken over")
 	}
 }

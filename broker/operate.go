@@ -79,7 +79,7 @@ func (b *Broker) buildDesk(context.Context) error {
 		instance := b.providers[i].Instance()
 		ways[i] = admin.Provider{
 			ID: p.ID, Kind: instance.Kind, Name: instance.Name, Domains: domains(p.ID, p.Domains), Metadata: metadataOf(b.providers[i]),
-			Trial: b.trial(i),
+			Trial: b.trial(i), Foreign: func() (store.Fingerprint, bool) { return b.instances.Foreign(p.ID) },
 		}
 	}
 	var err error
@@ -111,12 +111,13 @@ func (b *Broker) filed(id string) (document []byte, where string) {
 
 // standing is what operators say about a provider. Right after its word was said
 // to be worth nothing, what it says is void all the same: it is off for that
-// long, so that no login ends in a session that is none.
+// long, so that no login ends in a session that is none. One whose id stands for
+// other settings than this node's is off at this node until it is restarted.
 func (b *Broker) standing(provider string) login.Standing {
 	switch {
 	case b.negative.Has(store.ProviderRetired, provider):
 		return login.Retired
-	case b.negative.Has(store.ProviderDisabled, provider),
+	case b.negative.Has(store.ProviderDisabled, provider), b.foreign(provider),
 		b.options.Now().Unix() <= b.negative.Epoch(store.ProviderSessionsEnded, provider):
 		return login.SwitchedOff
 	}

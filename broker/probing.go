@@ -22,8 +22,10 @@ func (b *Broker) buildProbes(context.Context) error {
 	}
 	schedule, err := probe.New(probe.Options{
 		Providers: b.providers, Levels: levels, Board: b.board,
-		Retired: func(provider string) bool { return b.negative.Has(store.ProviderRetired, provider) },
-		Lead:    b.leads, Turn: probe.InTurn(b.config.Site, b.livingSites),
+		Retired: func(provider string) bool {
+			return b.negative.Has(store.ProviderRetired, provider) || b.foreign(provider) // it would ask for a client of before
+		},
+		Lead: b.leads, Turn: probe.InTurn(b.config.Site, b.livingSites),
 		Canaries: b.config.Health.Canaries, Fetch: b.outgoing,
 		Now: b.options.Now, Logger: b.logger,
 	})

@@ -13,7 +13,8 @@ import (
 // Reload reads the configuration again and takes over, at once and without a
 // restart, what a running node can: the clients of the file, limits, operators,
 // providers' ceilings and the log's level. What is different beside that is named and waits for
-// a restart. If anything is wrong, the error says what, and all stays as it was.
+// a restart. If anything is wrong, the error says what, and all stays as it was:
+// so it is with providers that a restart would not start with.
 //
 // Requests under way end by what they began with. Only one reload runs at a time.
 func (b *Broker) Reload(ctx context.Context, read func() (*config.Config, error)) (config.Change, error) {
@@ -22,7 +23,7 @@ func (b *Broker) Reload(ctx context.Context, read func() (*config.Config, error)
 	next, err := read()
 	var change config.Change
 	if err == nil {
-		change, err = b.takeOver(next)
+		change, err = b.takeOver(ctx, next)
 	}
 	b.metrics.reloaded(err == nil, b.options.Now())
 	if err != nil {
@@ -36,9 +37,14 @@ func (b *Broker) Reload(ctx context.Context, read func() (*config.Config, error)
 }
 
 // takeOver makes everything new first, so that nothing is left half done.
-func (b *Broker) takeOver(next *config.Config) (config.Change, error) {
+func (b *Broker) takeOver(ctx context.Context, next *config.Config) (config.Change, error) {
 	if err := next.Follows(b.config); err != nil {
 		return config.Change{}, err
+	}
+	if next.OtherProviders(b.taken) {
+		if err := b.admissible(ctx, next); err != nil {
+			return config.Change{}, err
+		}
 	}
 	allowed, err := newLimits(next.Limits, b.options.Now, b.limits.Load())
 	if err != nil {

@@ -26,6 +26,9 @@ func (h *Handler) testProvider(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := notForeign(p); err != nil {
+		return nil, err
+	}
 	if p.Trial.Prober == nil {
 		return nil, notFound(p.ID + " cannot be asked without a person")
 	}
@@ -97,6 +100,9 @@ func (h *Handler) setSecret(c *call) (any, error) {
 	if s.Secret == "" || len(s.Secret) > credential.MaxSecret || strings.ContainsFunc(s.Secret, unicode.IsControl) {
 		return nil, invalid("A secret is one line of at most 2048 bytes.")
 	}
+	if err := notForeign(p); err != nil {
+		return nil, err
+	}
 	if p.Trial.With == nil {
 		return nil, credentialProblem(p.ID, credential.ErrNoSecret)
 	}
@@ -151,6 +157,9 @@ func (h *Handler) dropSecret(c *call) (any, error) {
 		return nil, err
 	}
 	if err := c.because(d.Reason); err != nil {
+		return nil, err
+	}
+	if err := notForeign(p); err != nil {
 		return nil, err
 	}
 	drop := h.o.Credentials.Drop

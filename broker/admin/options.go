@@ -31,6 +31,9 @@ type Provider struct {
 	Metadata Metadata
 	// Trial is how the provider is asked, and what it is.
 	Trial Trial
+	// Foreign returns what the id stands for where that is something else than
+	// this node was built with; nil: never.
+	Foreign func() (store.Fingerprint, bool)
 }
 
 // Trial is how operators ask a provider.

@@ -39,6 +39,27 @@ func (h *Handler) standing(provider string) Standing {
 	return InUse
 }
 
+// foreign returns what the id stands for where this node has other settings.
+func (p Provider) foreign() (store.Fingerprint, bool) {
+	if p.Foreign == nil {
+		return store.Fingerprint{}, false
+	}
+	return p.Foreign()
+}
+
+// notForeign refuses what this node would do with settings of before.
+func notForeign(p Provider) error {
+	f, foreign := p.foreign()
+	if !foreign {
+		return nil
+	}
+	return &Problem{
+		Title: "It is so already, or something else is in the way.", Status: http.StatusConflict, Code: CodeConflict,
+		Detail: fmt.Sprintf("%s stands for %s, client %s at %s by now, and this node has other settings: restart it with the new ones, or ask another node",
+			p.ID, f.Kind, f.ClientID, f.Issuer),
+	}
+}
+
 // order reads an order about a provider.
 func (h *Handler) order(c *call) (Provider, Order, error) {
 	p, err := h.provider(c)
@@ -76,6 +97,9 @@ func (h *Handler) states(ctx context.Context) []ProviderState {
 			if changed, waits := p.Metadata.Pending(); waits {
 				state.Pending = changed
 			}
+		}
+		if f, foreign := p.foreign(); foreign {
+			state.Foreign = &Stands{Kind: f.Kind, Issuer: f.Issuer, ClientID: f.ClientID}
 		}
 		states = append(states, state)
 	}

@@ -38,6 +38,15 @@ type ProviderState struct {
 	Standing Standing `json:"standing"`
 	Outage   *Outage  `json:"outage,omitempty"`  // declared and not over
 	Pending  any      `json:"pending,omitempty"` // changed metadata that waits to be adopted
+	Foreign  *Stands  `json:"foreign,omitempty"` // what the id stands for, where this node has other settings
+}
+
+// Stands is what a provider's id stands for by now. A node with other settings
+// lets no login begin or end by it until it is restarted.
+type Stands struct {
+	Kind     string `json:"kind"`
+	Issuer   string `json:"issuer"`
+	ClientID string `json:"client_id"`
 }
 
 // Outage is a declared outage.

@@ -73,6 +73,12 @@ func withoutCeilings(providers []Provider) []Provider {
 	return same
 }
 
+// OtherProviders reports whether the providers of c differ from those of another
+// configuration, in more than ceilings.
+func (c *Config) OtherProviders(other *Config) bool {
+	return !reflect.DeepEqual(withoutCeilings(c.Providers), withoutCeilings(other.Providers))
+}
+
 // Since returns what is different in c from the configuration that a node runs
 // with: what it started with and what it took over last.
 func (c *Config) Since(started, taken *Config) Change {

@@ -52,6 +52,10 @@ type Instances interface {
 	// ErrNotFound.
 	Fingerprint(ctx context.Context, provider string) (Fingerprint, error)
 
+	// Fingerprints returns those of all instances, by provider. While the writer
+	// cannot be reached a replica may answer.
+	Fingerprints(ctx context.Context) ([]Fingerprint, error)
+
 	// MigrateFingerprint puts to in place of from, and forgets pin and secrets of
 	// the instance, in one transaction. Repeating it, while to stands, changes
 	// nothing. ErrConflict: neither stands, or another instance is the same client

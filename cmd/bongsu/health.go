@@ -85,6 +85,9 @@ func words(s admin.ProviderState) string {
 	if s.Pending != nil {
 		text += ", changed metadata waits"
 	}
+	if s.Foreign != nil {
+		text += ", off at this node: the id stands for client " + s.Foreign.ClientID + " at " + s.Foreign.Issuer + ", restart with that"
+	}
 	return text
 }
 

@@ -11,8 +11,9 @@ const (
 	// Whatever is taken, the id or the client at the issuer, what stands is read afterwards.
 	insertFingerprint query = `INSERT INTO fingerprints (provider, kind, issuer, client_id, kept_at)
 		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
-	selectFingerprint query = `SELECT provider, kind, issuer, client_id, kept_at FROM fingerprints WHERE provider = $1`
-	selectSameClient  query = `SELECT provider, kind, issuer, client_id, kept_at FROM fingerprints
+	selectFingerprint  query = `SELECT provider, kind, issuer, client_id, kept_at FROM fingerprints WHERE provider = $1`
+	selectFingerprints query = `SELECT provider, kind, issuer, client_id, kept_at FROM fingerprints ORDER BY provider`
+	selectSameClient   query = `SELECT provider, kind, issuer, client_id, kept_at FROM fingerprints
 		WHERE issuer = $1 AND client_id = $2`
 	migrateFingerprint query = `UPDATE fingerprints SET kind = $5, issuer = $6, client_id = $7, kept_at = $8
 		WHERE provider = $1 AND kind = $2 AND issuer = $3 AND client_id = $4`
@@ -113,6 +114,30 @@ func (s *Store) Fingerprint(ctx context.Context, provider string) (store.Fingerp
 		return store.Fingerprint{}, err
 	}
 	return f, nil
+}
+
+// Fingerprints implements [store.Instances].
+func (s *Store) Fingerprints(ctx context.Context) ([]store.Fingerprint, error) {
+	var kept []store.Fingerprint
+	err := s.verb(ctx, "fingerprints", func(ctx context.Context) error {
+		return s.askWriterFirst(ctx, func(ctx context.Context, on session) error {
+			kept = nil
+			return on.rows(ctx, selectFingerprints, nil, func(scan scan) error {
+				var f store.Fingerprint
+				var at int64
+				if err := scan(&f.Provider, &f.Kind, &f.Issuer, &f.ClientID, &at); err != nil {
+					return err
+				}
+				f.At = timeOf(at)
+				kept = append(kept, f)
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return kept, nil
 }
 
 // MigrateFingerprint implements [store.Instances].

@@ -36,6 +36,7 @@ func testFingerprints(t *testing.T, o Options) {
 			keep(t, s, newFingerprint("kakao", "one"))
 			other := newFingerprint("kakao-shop", "two")
 			wantSame(t, keep(t, s, other), other)
+			wantSame(t, must[[]store.Fingerprint](t)(s.Fingerprints(t.Context())), []store.Fingerprint{newFingerprint("kakao", "one"), other})
 		}},
 		{"the same client at the same issuer is one instance", func(t *testing.T, s Store) {
 			first := keep(t, s, newFingerprint("kakao", "one"))
@@ -290,6 +291,7 @@ func instanceVerbs(s Store) []verb {
 			return s.ReplaceProviderSecret(ctx, newProviderSecret("b"), "a")
 		}},
 		{"DropFormerSecret", func(ctx context.Context) error { return s.DropFormerSecret(ctx, "kakao", "b") }},
+		{"Fingerprints", func(ctx context.Context) error { _, err := s.Fingerprints(ctx); return err }},
 		{"ProviderSecrets", func(ctx context.Context) error { _, err := s.ProviderSecrets(ctx); return err }},
 		{"ForgetProviderSecret", func(ctx context.Context) error { return s.ForgetProviderSecret(ctx, "kakao", "b") }},
 		{"CountLinks", func(ctx context.Context) error { _, _, err := s.CountLinks(ctx, "kakao"); return err }},

@@ -196,7 +196,7 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 		"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true,
 		"Outages": true, "Pin": true, "Coverage": true, "RefreshFamily": true, "ClientsRevision": true, "Clients": true,
 		"GrantsOfAccount": true, "Consent": true, "ConsentsOf": true, "EventsOf": true,
-		"KeepFingerprint": true, "ProviderSecrets": true, "CountLinks": true,
+		"KeepFingerprint": true, "Fingerprints": true, "ProviderSecrets": true, "CountLinks": true,
 	}
 	for _, v := range all {
 		t.Run(v.name, func(t *testing.T) {
