@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bongsu/bongsu/broker"
+	"github.com/bongsu/bongsu/broker/negative"
 )
 
 // everywhere reports whether every node that a test starts without a database of
@@ -54,22 +54,31 @@ func (n *Node) door(first, second http.Handler) http.Handler {
 	})
 }
 
-// settle waits until both twins know every fact.
+// settle waits until both twins know every fact: first that the store has what
+// either of them said, then that both have read so far.
 func (n *Node) settle(ctx context.Context, db *sql.DB) {
 	ctx, cancel := context.WithTimeout(ctx, factsWithin)
 	defer cancel()
-	for _, twin := range []*broker.Broker{n.Broker, n.twin} {
-		for facts := twin.Negative(); ; facts.Hurry() {
-			var newest int64
-			err := db.QueryRowContext(ctx, "SELECT revision FROM feed").Scan(&newest)
-			if err != nil || facts.Unsent() == 0 && facts.Revision() >= newest {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
+	first, second := n.Broker.Negative(), n.twin.Negative()
+	for first.Unsent()+second.Unsent() > 0 && pause(ctx) {
+	}
+	var newest int64
+	if err := db.QueryRowContext(ctx, "SELECT revision FROM feed").Scan(&newest); err != nil {
+		return // the database is away
+	}
+	for _, facts := range []*negative.Set{first, second} {
+		for facts.Revision() < newest && pause(ctx) {
+			facts.Hurry()
 		}
+	}
+}
+
+// pause waits a little and reports whether there is time left.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(5 * time.Millisecond):
+		return true
 	}
 }
