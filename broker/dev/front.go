@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"time"
 )
@@ -17,9 +18,14 @@ const (
 	dialWithin = time.Second // to a site on this machine
 )
 
+// frontDoorAddress is where the sites see the front door come from. Who asks a
+// site past the front door, on this machine alone, can say the same of itself.
+var frontDoorAddress = netip.MustParsePrefix("127.0.0.1/32")
+
 // frontDoor stands at the issuer's address and hands each request to the first
-// living site, as the load balancer or the DNS of a real deployment does. It is
-// transparent: what a client says of itself arrives as it was said.
+// living site, as the load balancer of a real deployment does. The sites trust it
+// ([frontDoorAddress]) to say whom it forwards for; what a client says of where it
+// comes from goes no further.
 type frontDoor struct {
 	sites []*Site
 }
@@ -38,11 +44,7 @@ func (f *frontDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(&url.URL{Scheme: "http", Host: site.address})
 			p.Out.Host = p.In.Host
-			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-				if said := p.In.Header.Values(name); len(said) > 0 {
-					p.Out.Header[name] = said
-				}
-			}
+			p.SetXForwarded() // those that came were taken off before
 		},
 		// One connection, of this request alone: whether a site lives is asked
 		// each time.

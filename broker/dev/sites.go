@@ -110,6 +110,7 @@ func (i *Instance) settle(ctx context.Context, opened *sqlstore.Store, base *con
 		own := *base
 		own.Site, own.Node = site.name, site.name+"-1"
 		own.DataDir = filepath.Join(i.dir, site.name)
+		own.TrustedProxies = []netip.Prefix{frontDoorAddress}
 		key, err := newKey()
 		if err != nil {
 			return err

@@ -1,9 +1,13 @@
 package dev_test
 
 import (
+	"context"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -230,5 +234,43 @@ func TestNewsReachesTheOtherSites(t *testing.T) {
 				t.Errorf("%s believes that kakao is down for %s", site.Name(), other)
 			}
 		}
+	}
+}
+
+// Behind the front door everybody counts for themselves, whatever they say of
+// where they come from.
+func TestFrontDoorSaysWhomItForwardsFor(t *testing.T) {
+	i := brokertest.Start(t, brokertest.ThreeSites)
+	ask := func(from, secret, forwarded string) int {
+		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"demo"}, "client_secret": {secret}}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.Issuer()+"/token", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-For", forwarded)
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, to string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp4", to)
+		}}
+		response, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	last := 0
+	for n := range 200 {
+		last = ask("127.0.0.2", "a-guess-of-more-than-thirty-two-letters", "198.51.100."+strconv.Itoa(n))
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("the 200th guess of one address: %d", last)
+	}
+	if status := ask("127.0.0.3", "demo-secret", "127.0.0.2"); status != http.StatusOK {
+		t.Errorf("somebody else: %d", status)
+	}
+	if status := ask("127.0.0.1", "demo-secret", "127.0.0.2"); status != http.StatusOK {
+		t.Errorf("who comes from where the front door does: %d", status)
 	}
 }
