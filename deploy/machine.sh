@@ -80,6 +80,31 @@ need_node() {
 	PATH="$home/bin:$PATH"
 }
 
+# need_debian PROGRAM PACKAGE…: Debian's packages, unless the program is there.
+need_debian() {
+	command -v "$1" >/dev/null && return
+	shift
+	echo "installing $*"
+	as_root apt-get -qq -o Acquire::Retries=3 update
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 install --no-install-recommends "$@" >/dev/null
+}
+
+# need_java: a Java compiler, 17 or later, and Maven.
+need_java() {
+	need_debian javac default-jdk-headless
+	need_debian mvn maven
+	local found
+	found=$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/')
+	[ "${found:-0}" -ge 17 ] || fail "Java $found is older than 17"
+}
+
+# need_python: Python 3.10 or later that makes virtual environments.
+need_python() {
+	need_debian python3 python3
+	python3 -c 'import venv, ensurepip' 2>/dev/null || need_debian ensurepip python3-venv
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "$(python3 --version) is older than 3.10"
+}
+
 # need_linter: golangci-lint, at the one version whose findings are ours.
 need_linter() {
 	local found

@@ -41,7 +41,7 @@ async function open(target, form) {
 async function ask(at, form) {
   if (!jars.has(at.hostname)) jars.set(at.hostname, new Map())
   const jar = jars.get(at.hostname)
-  const headers = { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html' }
+  const headers = { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html, */*;q=0.8' }
   if (form) Object.assign(headers, { origin: at.origin, 'sec-fetch-site': 'same-origin' })
   const answer = await fetch(at, { method: form ? 'POST' : 'GET', body: form, headers, redirect: 'manual' })
   for (const line of answer.headers.getSetCookie()) {
