@@ -2,7 +2,7 @@ package broker_test
 
 import (
 	"database/sql"
-	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +12,6 @@ import (
 
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/config"
-	"github.com/bongsu/bongsu/broker/dev/browser"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/pgtest"
 )
@@ -48,56 +47,95 @@ func TestBackupAndRestore(t *testing.T) {
 
 func restore(t *testing.T, on func(*brokertest.Setup), backup func(*testing.T, *brokertest.Node), restored func(*config.Config)) {
 	t.Helper()
-	data, now := t.TempDir(), t.TempDir()
-	var upstreams []config.Provider
-	first := brokertest.StartNode(t, on, func(s *brokertest.Setup) {
-		s.Configure = func(c *config.Config) { c.DataDir, upstreams = data, c.Providers }
-	})
-	subjects := map[string]string{}
-	for _, person := range []string{"vic", "mal"} {
-		subjects[person] = subject(first.Redeem(first.Login(first.NewBrowser(), "p", person, brokertest.RP1.Request())))
+	n := brokertest.StartNode(t, on)
+	subjects, sids, accounts := map[string]string{}, map[string]string{}, map[string]string{}
+	browsers := map[string]*brokertest.Browser{}
+	for _, person := range []string{"vic", "mal", "out", "all"} {
+		browsers[person] = n.NewBrowser()
+		answer := n.Redeem(n.Login(browsers[person], "p", person, brokertest.RP1.Request()))
+		subjects[person] = subject(answer)
+		sids[person], _ = brokertest.Claims(answer.Text("id_token"))["sid"].(string)
+		events := n.Events("account.opened")
+		accounts[person] = events[len(events)-1].Account
 	}
-	backup(t, first)
-	events := first.Events("account.opened")
-	disabled := events[len(events)-1].Account
-	fact := store.Fact{Kind: store.AccountDisabled, ID: disabled, At: time.Now().UTC(), Until: time.Now().UTC().Add(24 * time.Hour)}
-	if err := first.Broker.Negative().Apply(t.Context(), fact); err != nil {
-		t.Fatal(err)
+	backup(t, n)
+	day := time.Now().UTC().Add(24 * time.Hour)
+	since := []store.Fact{
+		{Kind: store.AccountDisabled, ID: accounts["mal"], Until: day},
+		{Kind: store.SessionEnded, ID: sids["out"], Until: day},
+		{Kind: store.AccountEpoch, ID: accounts["all"], Epoch: 2, Until: day},
 	}
-	// The data directory stays; the first node keeps the simulated providers alive.
-	if err := os.CopyFS(now, os.DirFS(data)); err != nil {
-		t.Fatal(err)
+	said(t, n, since)
+	n.Restart(restored) // the data directory stays
+	obeyed(t, n, since)
+	for person, want := range map[string]bool{"vic": true, "mal": false, "out": false, "all": false} {
+		page := browsers[person].Open(n.AuthorizeURL(brokertest.RP1.Request(func(v url.Values) { v.Set("prompt", "none") })))
+		if got := page.URL.Query().Get("code") != ""; got != want {
+			t.Errorf("%s is logged in by the session from before: %t, want %t: %s", person, got, want, page.URL)
+		}
 	}
-	n := brokertest.StartNode(t, on, func(s *brokertest.Setup) {
-		s.Configure = func(c *config.Config) { c.DataDir, c.Providers = now, upstreams; restored(c) }
-	})
-	if !n.Broker.Negative().Has(store.AccountDisabled, disabled) {
-		t.Error("what was disabled after the backup is not any more")
+	// Before the database knows that all sessions of somebody ended they would get another such: 503.
+	within(t, "the restored database hears of it", func() bool { return n.Broker.Negative().Unsent() == 0 })
+	for _, person := range []string{"vic", "out", "all"} { // who is not disabled comes in again
+		if got := subject(n.Redeem(n.Login(n.NewBrowser(), "p", person, brokertest.RP1.Request()))); got != subjects[person] {
+			t.Errorf("%s is %s, was %s", person, got, subjects[person])
+		}
 	}
-	everywhere := func(o *browser.Options) { o.Transport = loopback{} }
-	if got := subject(n.Redeem(n.Login(n.NewBrowser(everywhere), "p", "vic", brokertest.RP1.Request()))); got != subjects["vic"] {
-		t.Errorf("vic is %s, was %s", got, subjects["vic"])
-	}
-	if opened := n.Events("account.opened"); len(opened) > 0 {
+	if opened := n.Events("account.opened"); len(opened) != len(subjects) {
 		t.Error("somebody known was taken for new")
 	}
-	b := n.NewBrowser(everywhere)
+	b := n.NewBrowser()
 	b.Open(n.AuthorizeURL(brokertest.RP1.Request()))
 	b.Click("way-p")
 	if page := b.Continue("mal"); page.URL.Query().Get("code") != "" {
 		t.Error("who was disabled after the backup logs in")
 	}
+	// For nodes that have no log of it.
+	n.Restart(func(c *config.Config) { c.DataDir = t.TempDir() })
+	obeyed(t, n, since)
 }
 
-// loopback shows every address that is not on this machine as an empty page.
-type loopback struct{}
-
-// RoundTrip implements [http.RoundTripper].
-func (loopback) RoundTrip(r *http.Request) (*http.Response, error) {
-	if name := r.URL.Hostname(); name == "localhost" || name == "127.0.0.1" {
-		return http.DefaultTransport.RoundTrip(r)
+// obeyed checks that a node knows facts.
+func obeyed(t *testing.T, n *brokertest.Node, facts []store.Fact) {
+	t.Helper()
+	for _, fact := range facts {
+		if fact.Kind == store.AccountEpoch {
+			if got := n.Broker.Negative().MinEpoch(fact.ID); got < fact.Epoch {
+				t.Errorf("sessions of epoch %d are good again", got)
+			}
+		} else if !n.Broker.Negative().Has(fact.Kind, fact.ID) {
+			t.Errorf("%s was said after the backup and does not stand any more", fact.Kind)
+		}
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/plain"}}, Body: http.NoBody, Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+// said takes away and waits until the database has heard of it: its feed has been
+// read as far, and a restored one counts from before.
+func said(t *testing.T, n *brokertest.Node, facts []store.Fact) {
+	t.Helper()
+	for _, fact := range facts {
+		if err := n.Broker.Negative().Apply(t.Context(), fact); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, "the database hears of it", func() bool {
+		return n.Broker.Negative().Unsent() == 0 && n.Broker.Negative().Revision() >= int64(len(facts))
+	})
+}
+
+func within(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for !done() {
+		select {
+		case <-again.C:
+		case <-late.C:
+			t.Fatalf("never: %s", what)
+		}
+	}
 }
 
 func subject(answer brokertest.Response) string {

@@ -63,6 +63,9 @@ type Node struct {
 	fetch     func(*fetch.Options)
 	dsn       string         // of PostgreSQL
 	twin      *broker.Broker // nil: the node is alone
+	stop      func()         // ends Broker
+	public    current
+	private   current
 	t         testing.TB
 	transport *http.Transport
 	log       buffer
@@ -206,21 +209,22 @@ func provider(upstreams *fakeidp.Server, name string) config.Provider {
 func (n *Node) start(cfg *config.Config, twins bool, public, private net.Listener) {
 	n.t.Helper()
 	n.t.Cleanup(func() { n.transport.CloseIdleConnections(); n.checkLeaks("the log", n.Log()) })
-	n.Broker = n.run(cfg)
-	handler := n.Broker.Handler()
+	n.Broker, n.stop = n.run(cfg)
+	n.public.be(n.Broker.Handler())
+	n.private.be(n.Broker.AdminHandler())
 	if twins {
 		second := *cfg
 		second.Node, second.DataDir = "seoul-2", n.t.TempDir()
-		n.twin = n.run(&second)
-		handler = n.door(handler, n.twin.Handler())
+		n.twin, _ = n.run(&second)
+		n.public.be(n.door(n.Broker.Handler(), n.twin.Handler()))
 	}
-	n.serve(broker.Server(n.Broker.AdminHandler()), private)
-	n.serve(broker.Server(handler), public)
+	n.serve(broker.Server(&n.private), private)
+	n.serve(broker.Server(&n.public), public)
 	n.t.Cleanup(func() { n.checkMetrics() })
 }
 
-// run builds a broker that works until the test ends.
-func (n *Node) run(cfg *config.Config) *broker.Broker {
+// run builds a broker that works until it is stopped or the test ends.
+func (n *Node) run(cfg *config.Config) (_ *broker.Broker, stop func()) {
 	n.t.Helper()
 	built, err := broker.New(n.t.Context(), cfg, broker.Options{
 		Logger: slog.New(slog.NewJSONHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -229,16 +233,18 @@ func (n *Node) run(cfg *config.Config) *broker.Broker {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.t.Cleanup(func() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(n.t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() { built.Background(ctx) })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
 		if err := built.Close(); err != nil {
 			n.t.Errorf("close: %v", err)
 		}
 	})
-	ctx, stop := context.WithCancel(context.WithoutCancel(n.t.Context()))
-	var running sync.WaitGroup
-	running.Go(func() { built.Background(ctx) })
-	n.t.Cleanup(func() { stop(); running.Wait() })
-	return built
+	n.t.Cleanup(stop)
+	return built, stop
 }
 
 // serve serves until the test ends and waits for what is under way.

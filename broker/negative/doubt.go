@@ -2,7 +2,6 @@ package negative
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -149,11 +148,9 @@ func (s *Set) disproveDoubts(ctx context.Context) error {
 	if len(ahead) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	newest, err := s.store.FeedRevision(ctx)
+	newest, err := s.newest(ctx)
 	if err != nil {
-		return fmt.Errorf("read the feed's revision: %w", err)
+		return err
 	}
 	disproved := 0
 	s.mu.Lock()

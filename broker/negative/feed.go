@@ -79,8 +79,12 @@ func (s *Set) readFeed(ctx context.Context) error {
 	}
 	for {
 		began := s.now()
-		page, err := s.page(ctx)
+		if err := s.checkStore(ctx); err != nil {
+			return err
+		}
+		page, err := s.page(ctx, s.Revision(), pageSize)
 		if err != nil {
+			s.checked.Store(false)
 			return err
 		}
 		if err := s.take(page); err != nil {
@@ -93,10 +97,10 @@ func (s *Set) readFeed(ctx context.Context) error {
 	}
 }
 
-func (s *Set) page(ctx context.Context) ([]store.Fact, error) {
+func (s *Set) page(ctx context.Context, after int64, limit int) ([]store.Fact, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	page, err := s.store.FactsSince(ctx, s.Revision(), pageSize)
+	page, err := s.store.FactsSince(ctx, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read feed: %w", err)
 	}

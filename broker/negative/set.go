@@ -79,6 +79,7 @@ type Set struct {
 	count     atomic.Int64
 	watermark atomic.Int64 // revision up to which the feed has been read
 	read      atomic.Int64 // when it was last read to its end, Unix microseconds
+	checked   atomic.Bool  // the store is the one whose feed was read, since it last failed
 
 	mu      sync.Mutex // one merge at a time, so that memory, log and OnFact see one order
 	unsent  map[key]record
@@ -268,17 +269,24 @@ func (s *Set) merge(r record) {
 }
 
 // reach moves the watermark. Below zero the store counts anew from an earlier
-// state: whatever it says from now on is news, and what stands goes on standing.
+// state: whatever it says from now on is news, and what stands goes on standing
+// and is sent again, for the store may have forgotten it.
 func (s *Set) reach(watermark int64) {
 	s.watermark.Store(max(watermark, 0))
 	if watermark > 0 {
 		return
 	}
 	for k, v := range s.entries.Range {
-		if e := *v.(*entry); e.revision > 0 {
-			e.revision = 1
-			s.entries.Store(k, &e)
+		k, e := k.(key), *v.(*entry)
+		if e.revision == 0 {
+			continue
 		}
+		e.revision = 1
+		if e.stands() && !e.unsent {
+			e.revision, e.written, e.unsent = 0, 0, true
+			s.unsent[k] = record{Kind: k.kind, ID: k.id, Epoch: e.epoch, At: e.at, Until: e.until}
+		}
+		s.entries.Store(k, &e)
 	}
 }
 
