@@ -29,8 +29,12 @@ func newNotifier() notifier {
 	return n
 }
 
-// tell sends one state, such as READY=1. Who does not listen misses it: the service
-// is no worse for it.
+// tellWithin is how long one state may take.
+const tellWithin = time.Second
+
+// tell sends one state, such as READY=1. Who does not listen misses it, and so does
+// who has not read what was told before: the service is no worse for it, and waits
+// for nobody when it stops.
 func (n notifier) tell(ctx context.Context, state string) {
 	if n.socket == "" {
 		return
@@ -39,12 +43,15 @@ func (n notifier) tell(ctx context.Context, state string) {
 	if address[0] == '@' {
 		address = "\x00" + address[1:] // Linux's abstract names
 	}
-	dialer := net.Dialer{Timeout: time.Second}
+	ctx, cancel := context.WithTimeout(ctx, tellWithin)
+	defer cancel()
+	var dialer net.Dialer
 	c, err := dialer.DialContext(ctx, "unixgram", address)
 	if err != nil {
 		return
 	}
 	defer func() { _ = c.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })() // a full queue takes nothing
 	_, _ = fmt.Fprint(c, state)
 }
 
