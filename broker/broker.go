@@ -27,6 +27,7 @@ import (
 	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/fingerprint"
+	"github.com/bongsu/bongsu/broker/habit"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/health/probe"
 	"github.com/bongsu/bongsu/broker/hint"
@@ -113,6 +114,7 @@ type Broker struct {
 	status    *status.Status
 	login     *login.Handler
 	websites  *backchannel.Notifier // who is told that a session has ended
+	habits    *habit.Notes          // how websites ask
 	logout    *session.Logout
 	token     *token.Endpoint
 	audit     *audit.Log
@@ -154,6 +156,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		jar: cookie.NewJar(cfg.Issuer), metrics: newMetrics(),
 		crossOrigin: http.NewCrossOriginProtection(),
 		needsProxy:  cfg.TLS == nil && len(cfg.TrustedProxies) > 0 && !o.Dev, // dev has no TLS anywhere
+		habits:      habit.New(o.Now),
 	}
 	for _, build := range []struct {
 		name string

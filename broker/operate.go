@@ -89,7 +89,7 @@ func (b *Broker) buildDesk(context.Context) error {
 		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
 		Websites: admin.Websites{
 			Store: b.store, Directory: b.clients, Roster: b.roster, Check: b.config.Client, Filed: b.filed,
-			Issuer: b.config.Issuer.String(),
+			Issuer: b.config.Issuer.String(), Seen: b.habits.Of,
 			Parse: func(entry []byte) (id string, document []byte, err error) {
 				return config.ReadRegistration("registration", entry)
 			},

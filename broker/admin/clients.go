@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/habit"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -53,7 +54,7 @@ type Roster interface {
 	Write(ctx context.Context) error // the uses of secrets that were noted here
 }
 
-// Websites is what orders about clients work with. All fields are required.
+// Websites is what orders about clients work with. All fields but Seen are required.
 type Websites struct {
 	Store     ClientStore
 	Directory Directory
@@ -65,6 +66,8 @@ type Websites struct {
 	// Filed returns a client's entry in the configuration file and where it stands.
 	Filed  func(id string) (document []byte, where string)
 	Issuer string
+	// Seen is what this node has lately seen a client do; nil: nobody takes notes.
+	Seen func(id string) habit.Seen
 }
 
 func (w Websites) complete() bool {
@@ -169,6 +172,10 @@ func (h *Handler) oneClient(c *call, id string) (ClientState, error) {
 				state.Secrets[i].UsedAt = time.Unix(use.Hour*int64(hourOfUse/time.Second), 0).UTC()
 			}
 		}
+	}
+	if h.o.Websites.Seen != nil {
+		seen := h.o.Websites.Seen(id)
+		state.Seen = &seen
 	}
 	return state, nil
 }

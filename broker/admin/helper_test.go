@@ -20,6 +20,7 @@ import (
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
+	"github.com/bongsu/bongsu/broker/habit"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/outage"
@@ -128,6 +129,7 @@ type house struct {
 
 	server    *httptest.Server
 	directory *client.Directory
+	habits    *habit.Notes
 	roster    *roster.Roster
 	accounts  *account.Directory
 

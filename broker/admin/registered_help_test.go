@@ -9,6 +9,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/habit"
 	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/keys"
@@ -71,6 +72,7 @@ func (h *house) register(clock func() time.Time) {
 	h.must(h.directory.SetFile([]*client.Client{{
 		ID: "filed", Name: "Filed", RedirectURIs: []string{"https://filed.example/cb"}, SecretHashes: [][32]byte{client.HashSecret("of the file")},
 	}}))
+	h.habits = habit.New(clock)
 	var err error
 	h.roster, err = roster.New(roster.Options{Store: h.store, Directory: h.directory, Read: settings().Client, Now: clock})
 	h.must(err)
@@ -86,6 +88,7 @@ func (h *house) websites() Websites {
 		Parse: func(entry []byte) (id string, document []byte, err error) {
 			return config.ReadRegistration("registration", entry)
 		},
+		Seen: h.habits.Of,
 		Filed: func(id string) (document []byte, where string) {
 			if id != "filed" {
 				return nil, ""

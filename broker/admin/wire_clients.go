@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/habit"
 )
 
 // ClientState is a registered website, as operators see it. Nothing in it proves the
@@ -26,6 +27,10 @@ type ClientState struct {
 	// what the website knows this broker by.
 	Registration json.RawMessage `json:"registration,omitempty"`
 	Issuer       string          `json:"issuer,omitempty"`
+
+	// Seen is what this node has lately seen the website do, in answers about one
+	// client.
+	Seen *habit.Seen `json:"seen,omitempty"`
 }
 
 // ClientSecret is what is known of a client's secret.

@@ -120,6 +120,9 @@ func (n *Notifier) settle(ctx context.Context, l store.Logout, err error) {
 	l.State, l.NextAt = n.verdict(l, err)
 	l.ChangedAt = n.o.Now().UTC()
 	n.count(l, err)
+	if !errors.Is(err, errGone) {
+		n.o.Told(l.ClientID, err)
+	}
 	if err != nil {
 		n.o.Logger.LogAttrs(ctx, slog.LevelWarn, "a website could not be told that a session ended",
 			slog.String("event", "backchannel.failed"), slog.String("client", l.ClientID),

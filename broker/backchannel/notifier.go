@@ -41,8 +41,8 @@ type Signer interface {
 	Sign(k keys.Kind, a keys.Algorithm, claims []byte) (string, error)
 }
 
-// Options is what a notifier works with. All fields but Revision, Registerer,
-// Logger and Now are required.
+// Options is what a notifier works with. All fields but Revision, Told,
+// Registerer, Logger and Now are required.
 type Options struct {
 	Issuer   string
 	Store    Store
@@ -54,7 +54,10 @@ type Options struct {
 	Rand io.Reader
 	// Revision is up to where the feed of facts is known here, so that the store
 	// is asked only when there is news; nil always asks.
-	Revision   func() int64
+	Revision func() int64
+	// Told hears how every attempt to tell a registered website went; err is nil if it
+	// took it. It must not block. Nil hears nothing.
+	Told       func(client string, err error)
 	Registerer prometheus.Registerer // nil counts nothing
 	Logger     *slog.Logger          // nil discards
 	Now        func() time.Time      // nil is time.Now
@@ -81,6 +84,9 @@ func New(o Options) (*Notifier, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Told == nil {
+		o.Told = func(string, error) {}
 	}
 	if o.Revision == nil {
 		o.Revision = func() int64 { return unknown }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/habit"
 )
 
 // Level says how bad a finding is.
@@ -46,6 +47,8 @@ type Patient struct {
 	Secrets      []Secret
 	// URL is an address that the website wants its codes sent to; empty: not said.
 	URL string
+	// Seen is what a node has lately seen the website do; nil: not known.
+	Seen *habit.Seen
 }
 
 // The bounds of what is looked at.
@@ -67,11 +70,17 @@ type entry struct {
 	AuthMethod           string            `json:"auth_method"`
 	RedirectURIs         []string          `json:"redirect_uris"`
 	GrantTypes           []string          `json:"grant_types"`
+	OptionalScopes       []string          `json:"optional_scopes"`
 	Providers            []string          `json:"providers"`
 	ClientURI            string            `json:"client_uri"`
 	InitiateLoginURI     string            `json:"initiate_login_uri"`
 	PolicyURI            string            `json:"policy_uri"`
 	BackchannelLogoutURI string            `json:"backchannel_logout_uri"`
+}
+
+// people tells whether people log in to it.
+func (e entry) people() bool {
+	return e.GrantTypes == nil || slices.Contains(e.GrantTypes, client.GrantAuthorizationCode)
 }
 
 // Doctor looks at websites. HTTP and Now are required; HTTP must follow no
@@ -93,6 +102,9 @@ func (d Doctor) Examine(ctx context.Context, p Patient) ([]Finding, error) {
 		found.compare(e, p.URL)
 	}
 	found.registration(e)
+	if p.Seen != nil {
+		found.seen(e, *p.Seen, d.Now())
+	}
 	found.secrets(e, p.Secrets, d.Now())
 	d.broker(ctx, &found, p.Issuer)
 	d.website(ctx, &found, e)
@@ -152,8 +164,7 @@ func differs(registered, got string, at int) string {
 // registration looks at what is written.
 func (f *findings) registration(e entry) {
 	f.add(OK, "registration", "it is sound, or it would not be stored")
-	people := e.GrantTypes == nil || slices.Contains(e.GrantTypes, client.GrantAuthorizationCode)
-	if !people {
+	if !e.people() {
 		return
 	}
 	if e.PKCE == "optional" {

@@ -45,6 +45,7 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	request, err := oauth.ParseAuthorization(values)
 	v := &visit{w: w, r: r, client: known, login: &Login{Purpose: PurposeLogin, Client: known.ID, Request: request}}
 	if err == nil {
+		h.Asked(known, &v.login.Request)
 		err = h.admissible(v)
 	}
 	if refusal, ok := errors.AsType[*oauth.Error](err); ok {

@@ -15,6 +15,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/device"
+	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/posted"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
@@ -79,7 +80,7 @@ type Observer interface {
 }
 
 // Options says what the walk works with. All fields but OnlyFor, Resources, Counts, Language, Standing,
-// Drills, Admit, Now and Dev are required.
+// Drills, Admit, Asked, Now and Dev are required.
 type Options struct {
 	Issuer    *url.URL
 	Clients   Clients
@@ -106,6 +107,10 @@ type Options struct {
 	// Admit is asked when the website of an authorization request is known; its
 	// error ends on our own page. Nil lets everybody in.
 	Admit func(r *http.Request, c *client.Client) error
+	// Asked is told of every authorization request of a trusted website that could
+	// be read, whatever becomes of it. It must not block, nor keep or change it. Nil
+	// tells nobody.
+	Asked func(c *client.Client, r *oauth.AuthorizationRequest)
 	// Neighbourhood is what the address of a request shares with its neighbours'.
 	Neighbourhood func(r *http.Request) string
 	Audit         *audit.Log
@@ -123,7 +128,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Consents == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but OnlyFor, Counts, Language, Standing, Drills, Admit, Now and Dev is required")
+		return errors.New("login: every option but OnlyFor, Counts, Language, Standing, Drills, Admit, Asked, Now and Dev is required")
 	}
 	return nil
 }
@@ -160,6 +165,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Admit == nil {
 		o.Admit = func(*http.Request, *client.Client) error { return nil }
+	}
+	if o.Asked == nil {
+		o.Asked = func(*client.Client, *oauth.AuthorizationRequest) {}
 	}
 	if o.Drills == nil {
 		o.Drills = noDrills{}

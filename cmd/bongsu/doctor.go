@@ -19,7 +19,9 @@ func newClientDoctor() *cobra.Command {
 		Use:   "doctor ID [--url URI] (--config FILE | --admin URL)",
 		Short: "Find out what is wrong with a website's registration and its addresses",
 		Long: `Look at a website's registration, at the age and the use of its secrets, at the
-broker's discovery and keys, and at the website's own addresses, all from this machine.
+broker's discovery and keys, and at the website's own addresses, all from this machine;
+and at what the node has seen it do since it started: challenge, state and nonce of its
+latest login requests, and whether it took word of ended sessions. Other nodes saw others.
 With --url it says how an address differs from the registered ones. Exit code 4 tells
 that a problem was found.` + deskLong,
 		Example: `  bongsu client doctor shop --config bongsu.yaml
@@ -34,7 +36,7 @@ that a problem was found.` + deskLong,
 			if err != nil {
 				return ordered(cmd, err)
 			}
-			patient := doctor.Patient{Issuer: got.Issuer, Registration: got.Registration, URL: address}
+			patient := doctor.Patient{Issuer: got.Issuer, Registration: got.Registration, URL: address, Seen: got.Seen}
 			for _, s := range got.Secrets {
 				patient.Secrets = append(patient.Secrets, doctor.Secret{ID: s.ID, MadeAt: s.CreatedAt, UsedAt: s.UsedAt})
 			}
