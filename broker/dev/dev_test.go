@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/dev"
 	"github.com/bongsu/bongsu/broker/dev/browser"
 	"github.com/bongsu/bongsu/broker/dev/switchboard"
+	"github.com/bongsu/bongsu/providers/catalog"
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
@@ -26,28 +28,59 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
 }
 
-// A person logs in by every simulated provider, one of which answers by a form
-// from another site.
+// A person logs in by every kind of provider there is, one of which answers by a
+// form from another site, and is the same person the next time. No page calls a
+// way by its id.
 func TestEveryWayIn(t *testing.T) {
 	i := brokertest.Start(t, func(o *dev.Options) { o.Providers = []string{dev.AllProviders} })
-	if got := i.Upstreams().Names(); !slices.Equal(got, dev.Providers()) || len(got) < 10 {
+	if got := i.Upstreams().Names(); !slices.Equal(got, dev.Providers()) {
 		t.Fatalf("simulated are %q", got)
 	}
+	var kinds []string
 	for _, way := range i.Upstreams().Names() {
-		t.Run(way, func(t *testing.T) {
-			b := brokertest.NewBrowser(t)
-			page := b.SignIn(i, way, "")
-			if got := page.TextOf("claim-bongsu_way"); got != way {
-				t.Errorf("the website was told %q", got)
-			}
-			if page.TextOf("claim-sub") == "" || page.TextOf("claim-nonce") != "확인됨" {
-				t.Errorf("the website shows %s", page.Text())
-			}
-			first := page.TextOf("claim-sub")
-			if page = b.SignIn(i, way, ""); page.TextOf("claim-sub") != first || !page.Has("same-person") {
-				t.Error("the same person got another subject")
-			}
-		})
+		t.Run(way, func(t *testing.T) { logsIn(t, i, way) })
+		upstream, _ := i.Upstreams().Upstream(way)
+		kinds = append(kinds, string(upstream.Dialect()))
+	}
+	if slices.Sort(kinds); !slices.Equal(kinds, catalog.Kinds()) {
+		t.Errorf("of the kinds %q people logged in by %q", catalog.Kinds(), kinds)
+	}
+	b := brokertest.NewBrowser(t)
+	board, status := b.Open(i.Switchboard()), b.Open(i.Issuer()+"/status")
+	for _, way := range i.Upstreams().Names() {
+		names(t, "the switchboard", board.TextOf("name-"+way), way)
+		names(t, "the switchboard's news", board.TextOf("event-list"), way)
+		names(t, "the status page", status.Text(), way)
+	}
+}
+
+// logsIn logs a person in by a way that is new to them, and again by the same.
+func logsIn(t *testing.T, i *dev.Instance, way string) {
+	b := brokertest.NewBrowser(t)
+	menu := b.Open(i.Demo() + "/login?prompt=login")
+	names(t, "the menu", menu.TextOf("way-"+way), way)
+	names(t, "the provider's page", b.Click("way-"+way).Text(), way)
+	page := b.Continue("")
+	names(t, "the question who somebody is", page.Text(), way)
+	page = b.Click("new-account")
+	if got := page.TextOf("claim-bongsu_way"); got != way {
+		t.Errorf("the website was told %q", got)
+	}
+	names(t, "the website", page.TextOf("lead"), way)
+	first := page.TextOf("claim-sub")
+	if first == "" || page.TextOf("claim-nonce") != "확인됨" {
+		t.Errorf("the website shows %s", page.Text())
+	}
+	if page = b.SignIn(i, way, ""); page.TextOf("claim-sub") != first || !page.Has("same-person") {
+		t.Error("the same person got another subject")
+	}
+}
+
+// names checks that what a page says does not call the way by its id.
+func names(t *testing.T, where, says, way string) {
+	t.Helper()
+	if says == "" || regexp.MustCompile(`(^|[^a-z/.-])`+way+`($|[^a-z/.-])`).MatchString(says) {
+		t.Errorf("%s calls %s by its id: %s", where, way, says)
 	}
 }
 

@@ -75,8 +75,8 @@ var specs = []fakeidp.Spec{
 		Name: "zalo", URL: "https://oauth.zaloapp.example",
 		Elsewhere: map[fakeidp.Endpoint]string{fakeidp.Userinfo: "https://graph.zalo.example"},
 	},
-	{Name: "company", Dialect: fakeidp.OpenID, URL: "https://id.company.example"},
-	{Name: "forum", Dialect: fakeidp.OAuth2, URL: "https://www.forum.example"},
+	{Name: "company", Title: "Company", Dialect: fakeidp.OpenID, URL: "https://id.company.example"},
+	{Name: "forum", Title: "Forum", Dialect: fakeidp.OAuth2, URL: "https://www.forum.example"},
 }
 
 // Providers returns the names of all providers that can be simulated.

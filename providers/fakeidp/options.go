@@ -60,6 +60,10 @@ type Spec struct {
 	Name    string  // lower-case letters, digits and hyphens, at most 32; the first path element
 	Dialect Dialect // empty is the dialect called Name
 
+	// Title is what the upstream is called on its own page; empty is what the
+	// company of the dialect is called, or Name.
+	Title string
+
 	// URL is where the upstream stands when it has a host of its own:
 	// "https://kauth.kakao.example", without a path. Empty is BaseURL/Name.
 	URL string

@@ -16,6 +16,7 @@ import (
 type Upstream struct {
 	server  *Server
 	name    string
+	title   string // of its own; empty is the dialect's, or name
 	dialect *dialect
 	client  Client
 	base    string              // the issuer
@@ -60,7 +61,7 @@ func newUpstream(s *Server, spec Spec, number int) *Upstream {
 		pages = s.o.BaseURL + "/" + spec.Name
 	}
 	return &Upstream{
-		server: s, pages: pages, name: spec.Name, dialect: dialects[spec.dialect()], client: client,
+		server: s, pages: pages, name: spec.Name, title: spec.Title, dialect: dialects[spec.dialect()], client: client,
 		base: cmp.Or(spec.URL, s.o.BaseURL+"/"+spec.Name), own: spec.URL != "", places: spec.Elsewhere,
 		keys:    newKeyring(number, dialects[spec.dialect()].ec),
 		codes:   newLedger[grant](s.o.Now),
@@ -76,7 +77,7 @@ func newUpstream(s *Server, spec Spec, number int) *Upstream {
 func (u *Upstream) Name() string { return u.name }
 
 // Title returns what the upstream is called on its own page: "Kakao".
-func (u *Upstream) Title() string { return cmp.Or(u.dialect.title, u.name) }
+func (u *Upstream) Title() string { return cmp.Or(u.title, u.dialect.title, u.name) }
 
 // Dialect returns what the upstream speaks.
 func (u *Upstream) Dialect() Dialect { return u.dialect.name }

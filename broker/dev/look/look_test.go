@@ -70,7 +70,7 @@ func TestRenderAllOrNothing(t *testing.T) {
 
 func TestWaysHaveNames(t *testing.T) {
 	for _, lang := range look.Languages {
-		for _, way := range []string{"kakao", "naver", "google", "apple", "line"} {
+		for _, way := range []string{"kakao", "naver", "google", "apple", "line", "entra", "company"} {
 			if look.Way(lang, way) == way {
 				t.Errorf("%s: no name for %s", lang, way)
 			}

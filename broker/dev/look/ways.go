@@ -1,19 +1,18 @@
 package look
 
-// names are what people call the known ways in.
+import "cmp"
+
+// names are what people call the ways in whose names differ by language.
 var names = map[string]map[string]string{
-	"ko": {
-		"kakao": "카카오", "naver": "네이버", "google": "Google", "apple": "Apple", "line": "LINE",
-		"naver-openid": "네이버 (OpenID)", "github": "GitHub", "facebook": "Facebook",
-	},
-	"en": {
-		"kakao": "Kakao", "naver": "Naver", "google": "Google", "apple": "Apple", "line": "LINE",
-		"naver-openid": "Naver (OpenID)", "github": "GitHub", "facebook": "Facebook",
-	},
-	"ja": {
-		"kakao": "カカオ", "naver": "NAVER", "google": "Google", "apple": "Apple", "line": "LINE",
-		"naver-openid": "NAVER (OpenID)", "github": "GitHub", "facebook": "Facebook",
-	},
+	"ko": {"kakao": "카카오", "naver": "네이버", "naver-openid": "네이버 (OpenID)"},
+	"en": {"kakao": "Kakao", "naver": "Naver", "naver-openid": "Naver (OpenID)"},
+	"ja": {"kakao": "カカオ", "naver": "NAVER", "naver-openid": "NAVER (OpenID)"},
+}
+
+// everywhere are what people call the other ways in, whatever they speak.
+var everywhere = map[string]string{
+	"google": "Google", "apple": "Apple", "line": "LINE", "github": "GitHub", "facebook": "Facebook", "entra": "Microsoft",
+	"discord": "Discord", "telegram": "Telegram", "wechat": "WeChat", "zalo": "Zalo", "company": "Company", "forum": "Forum",
 }
 
 // Way returns what people of lang call the way in with id; one we have no
@@ -22,7 +21,7 @@ func Way(lang, id string) string {
 	if name, ok := names[lang][id]; ok {
 		return name
 	}
-	return id
+	return cmp.Or(everywhere[id], id)
 }
 
 // places are what people call the sites of dev mode.
