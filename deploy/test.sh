@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs every test, in lanes with a time budget each, on two cores:
 #
-#   unit      lint, and everything that needs no database and no browser   240 s
+#   unit      lint, and everything that needs no database and no browser   300 s
 #   store     the store on both databases, the whole broker, abuse cases   300 s
 #   twins     the walk again, every request at the other of two nodes        240 s
-#   race      the race detector: keys, login, session and their kin        240 s
+#   race      the race detector: keys, login, session and their kin        300 s
 #   faults    every fault of a provider, and three real processes in
 #             network namespaces, as root                                  240 s
 #   browser   real Chromium                                                240 s
@@ -20,7 +20,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/machine.sh
 . deploy/machine.sh
 
-declare -A budget=([unit]=240 [store]=300 [twins]=240 [race]=240 [faults]=240 [browser]=240)
+declare -A budget=([unit]=300 [store]=300 [twins]=240 [race]=300 [faults]=240 [browser]=240)
 all_lanes=(unit store twins race faults browser)
 
 # What has a lane of its own.
@@ -29,7 +29,7 @@ export elsewhere
 
 # What the race detector watches: much concurrency, no SQL engine, which is slow
 # under it.
-race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/... ./broker/drill ./broker/outage ./broker/coverage ./broker/status ./broker/health/...)
+race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/... ./broker/drill ./broker/outage ./broker/coverage ./broker/status ./broker/limit ./broker/backchannel ./broker/roster ./broker/history ./broker/consent ./broker/credential ./broker/assertion ./broker/health/...)
 export race_packages_text="${race_packages[*]}"
 
 lane_unit() {
@@ -53,7 +53,7 @@ lane_store() {
 # PostgreSQL. Left out is what asks one node about itself, limits among them.
 lane_twins() {
 	BONGSU_TEST_TWINS=1 go test -count=1 -skip "$elsewhere|^TestOutage|^TestAB(19|28|53|58|61|62|63|76|77|78|79)|^TestDrill|^TestJoined|^TestMetrics|^TestStatus|^TestCost" \
-		-run '^Test(AB|Login|Whole|Sessions|OneIdentity|TwoTabs|Consent|Account|SignOut|Delet|Download|WebsitesWith|Backchannel|Claims|Essential|FormPost|TwoApps|AWebsites|InApp)' ./broker
+		-run '^Test(AB|Login|Whole|Sessions|OneIdentity|TwoTabs|Consent|Account|SignOut|Delet|Download|WebsitesWith|Backchannel|Claims|Essential|FormPost|TwoApps|AWebsites|InApp|InsideAnApp|Resources|Introspection|Revocation|RefreshTokens|ARefreshed|LanguageOf|RecentActivity)' ./broker
 }
 
 lane_race() {
