@@ -168,7 +168,7 @@ func accountOf(a store.Account, links []store.Link, reveal bool) Account {
 		hide = func(text string) string { return text }
 	}
 	shown := Account{
-		ID: a.ID, Disabled: a.Disabled, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, OpenedDuring: a.OpenedDuring,
+		ID: a.ID, Disabled: a.Disabled, DeletedAt: a.DeletedAt, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, OpenedDuring: a.OpenedDuring,
 		Name: hide(a.Name), Email: hide(a.Email), EmailVerified: a.EmailVerified, Phone: hide(a.Phone), PhoneVerified: a.PhoneVerified,
 		Locale: a.Locale, Revealed: reveal, Links: []Link{},
 	}

@@ -9,6 +9,9 @@ type Account struct {
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"` // when an attribute last changed
+	// DeletedAt is when it was deleted: then it is disabled, and nothing else is
+	// known of it. Zero: it was not.
+	DeletedAt time.Time `json:"deleted_at,omitzero"`
 	// OpenedDuring are the providers that were down when the account was opened.
 	OpenedDuring string `json:"opened_during,omitempty"`
 

@@ -56,7 +56,9 @@ seconds where there are many accounts.` + deskLong,
 			if err := d.show(cmd, got, func(out io.Writer) { accountTable(out, got) }); err != nil {
 				return err
 			}
-			d.next(cmd, "session list "+got.ID)
+			if got.DeletedAt.IsZero() {
+				d.next(cmd, "session list "+got.ID)
+			}
 			return nil
 		},
 	}
@@ -73,7 +75,10 @@ seconds where there are many accounts.` + deskLong,
 
 func accountTable(out io.Writer, a admin.Account) {
 	state := "in use"
-	if a.Disabled {
+	switch {
+	case !a.DeletedAt.IsZero():
+		state = "deleted at " + when(a.DeletedAt) + ": nothing is known of the person, and the sub is never given out again"
+	case a.Disabled:
 		state = "disabled"
 	}
 	say(out, "account\t%s\nstate\t%s\nopened\t%s\nchanged\t%s\n", a.ID, state, when(a.CreatedAt), when(a.UpdatedAt))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -35,8 +36,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits,
-			"await": await,
+			"exits":    exits,
+			"await":    await,
+			"upstream": upstream,
+			"login":    login,
 		},
 	})
 }
@@ -83,6 +86,38 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		case <-again.C:
 		}
 	}
+}
+
+// upstream starts the simulated provider p and says what is known of it in
+// variables: it stands in the configuration as an openid provider with that id.
+func upstream(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: upstream")
+	}
+	stop, p, err := newUpstream()
+	ts.Check(err)
+	ts.Defer(stop)
+	ts.Setenv("BONGSU_PROVIDERS__P__ISSUER", p.Issuer())
+	ts.Setenv("BONGSU_PROVIDERS__P__CLIENT_ID", p.Client().ID)
+	ts.Setenv("BONGSU_PROVIDERS__P__CLIENT_SECRET", p.Client().Secret)
+}
+
+// login logs a person in to the website shop and puts the subject that it is told
+// into the variable SUB: login PERSON.
+func login(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: login PERSON")
+	}
+	at, err := url.Parse(ts.Getenv("BONGSU_PROVIDERS__P__ISSUER"))
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	node := &site{issuer: "http://localhost:" + ts.Getenv("PORT"), upstream: at.Host}
+	subject, err := node.login(ctx, args[0], "shop", shopSecret)
+	if (err != nil) != neg {
+		ts.Fatalf("%s: %v", args[0], err)
+	}
+	ts.Setenv("SUB", subject)
 }
 
 func ask(ctx context.Context, url string) (string, error) {

@@ -51,24 +51,22 @@ type site struct {
 // newPlace writes a configuration; more is added to it as it is.
 func newPlace(t *testing.T, more string) *site {
 	t.Helper()
-	server := httptest.NewUnstartedServer(nil)
-	upstreams, err := fakeidp.New(fakeidp.Options{
-		BaseURL: "http://" + server.Listener.Addr().String(), Upstreams: []fakeidp.Spec{{Name: "p", Dialect: fakeidp.OpenID}},
-	})
+	stop, p, err := newUpstream()
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = upstreams
-	server.Start()
-	t.Cleanup(func() { upstreams.Close(); server.Close() })
-	p, _ := upstreams.Upstream("p")
+	t.Cleanup(stop)
+	at, err := url.Parse(p.Issuer())
+	if err != nil {
+		t.Fatal(err)
+	}
 	port, err := freePort(t)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &site{
 		t: t, dir: t.TempDir(), issuer: fmt.Sprintf("http://localhost:%d", port), admin: fmt.Sprintf("127.0.0.1:%d", port+1),
-		upstream: server.Listener.Addr().String(),
+		upstream: at.Host,
 	}
 	key := func() string {
 		raw := make([]byte, 32)
@@ -88,6 +86,21 @@ providers:
   - {id: p, kind: openid, name: P, issuer: %q, client_id: %s, client_secret: %s}
 `, s.issuer, port, s.admin, key(), key(), p.Issuer(), p.Client().ID, p.Client().Secret) + more)
 	return s
+}
+
+// newUpstream starts a simulated provider.
+func newUpstream() (stop func(), p *fakeidp.Upstream, err error) {
+	server := httptest.NewUnstartedServer(nil)
+	upstreams, err := fakeidp.New(fakeidp.Options{
+		BaseURL: "http://" + server.Listener.Addr().String(), Upstreams: []fakeidp.Spec{{Name: "p", Dialect: fakeidp.OpenID}},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	server.Config.Handler = upstreams
+	server.Start()
+	p, _ = upstreams.Upstream("p")
+	return func() { upstreams.Close(); server.Close() }, p, nil
 }
 
 func (s *site) path() string { return filepath.Join(s.dir, "bongsu.yaml") }
