@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/history"
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/outage"
+	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/providers"
 	"github.com/bongsu/bongsu/providers/openid"
@@ -161,6 +162,11 @@ func (b *Broker) distrusted(provider, keyID string) bool {
 // purgeActivity forgets who was here so long ago that nobody counts it.
 func (b *Broker) purgeActivity(ctx context.Context, now time.Time, limit int) (int, error) {
 	return b.store.PurgeActivity(ctx, now.Unix()/(24*60*60)-coverage.ActiveFor, limit)
+}
+
+// purgeSecretUses forgets secrets that nobody has used for longer than anybody asks.
+func (b *Broker) purgeSecretUses(ctx context.Context, now time.Time, limit int) (int, error) {
+	return b.store.PurgeSecretUses(ctx, roster.HourOf(now.Add(-roster.KeptFor)), limit)
 }
 
 // purgeEvents forgets what happened to accounts long ago.

@@ -206,7 +206,7 @@ func (b *Broker) purge(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			for _, purge := range []func(context.Context, time.Time, int) (int, error){
-				b.store.PurgeGrants, b.store.PurgeFacts, b.store.PurgeLogouts, b.store.PurgeAssertions, b.purgeActivity, b.purgeEvents,
+				b.store.PurgeGrants, b.store.PurgeFacts, b.store.PurgeLogouts, b.store.PurgeAssertions, b.purgeActivity, b.purgeEvents, b.purgeSecretUses,
 			} {
 				for n := batch; n == batch && ctx.Err() == nil; {
 					var err error

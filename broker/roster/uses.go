@@ -11,6 +11,9 @@ import (
 
 const (
 	writeEvery = 5 * time.Second
+	// KeptFor is how long a use is remembered: longer than any operator asks for
+	// before a secret is dropped.
+	KeptFor = 400 * 24 * time.Hour
 	// maxUses bounds the secrets that are remembered in an hour; beyond it one
 	// is noted again.
 	maxUses = 10_000

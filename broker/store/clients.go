@@ -83,4 +83,9 @@ type Clients interface {
 	// SecretUses returns the latest use of each secret of a client that was ever
 	// used, as the writer knows it: that one was not used is a fact too.
 	SecretUses(ctx context.Context, id string) ([]SecretUse, error)
+
+	// PurgeSecretUses forgets at most limit uses of hours before hour, of whichever
+	// client, and returns how many: secrets of the configuration file go without
+	// anybody telling the store.
+	PurgeSecretUses(ctx context.Context, hour int64, limit int) (int, error)
 }

@@ -15,6 +15,9 @@ const (
 	selectSecretUses query = `SELECT hash, hour FROM client_secret_uses WHERE client_id = $1 ORDER BY hash`
 	selectSecretUse  query = `SELECT hour FROM client_secret_uses WHERE client_id = $1 AND hash = $2`
 	deleteSecretUse  query = `DELETE FROM client_secret_uses WHERE client_id = $1 AND hash = $2`
+	// No index serves it: the table has a row for each secret.
+	deleteSecretUses query = `DELETE FROM client_secret_uses WHERE (client_id, hash) IN (SELECT client_id, hash
+		FROM client_secret_uses WHERE hour < $1 ORDER BY client_id, hash LIMIT $2)`
 )
 
 // NoteSecretUses implements [store.Clients].
@@ -79,4 +82,16 @@ func (s *Store) SecretUses(ctx context.Context, id string) ([]store.SecretUse, e
 		return nil, err
 	}
 	return uses, nil
+}
+
+// PurgeSecretUses implements [store.Clients].
+func (s *Store) PurgeSecretUses(ctx context.Context, hour int64, limit int) (int, error) {
+	var gone int64
+	err := s.verb(ctx, "purge secret uses", func(ctx context.Context) (err error) {
+		if limit > 0 {
+			gone, err = s.execute(ctx, once, deleteSecretUses, hour, limit)
+		}
+		return err
+	})
+	return int(gone), err
 }

@@ -88,6 +88,19 @@ func testClients(t *testing.T, o Options) {
 		}},
 		{"two secrets live at a time", testClientSecrets},
 		{"a secret that is used is not dropped", testSecretUses},
+		{"uses of long ago are forgotten, a few at a time", func(t *testing.T, s Store) {
+			c, filed := register(t, s, 2), newID(t)
+			noteUse(t, s, c.ID, c.Secrets[0].Hash, 5)
+			noteUse(t, s, c.ID, c.Secrets[1].Hash, 6)
+			noteUse(t, s, filed, newClientSecret(t, 1).Hash, 4)
+			for _, want := range []struct{ limit, gone int }{{0, 0}, {1, 1}, {10, 1}, {10, 0}} {
+				if gone := must[int](t)(s.PurgeSecretUses(t.Context(), 6, want.limit)); gone != want.gone {
+					t.Errorf("a limit of %d forgets %d, want %d", want.limit, gone, want.gone)
+				}
+			}
+			wantSame(t, uses(t, s, filed), []store.SecretUse(nil))
+			wantSame(t, uses(t, s, c.ID), []store.SecretUse{{ClientID: c.ID, Hash: c.Secrets[1].Hash, Hour: 6}})
+		}},
 		{"of racing callers that drop both secrets one finds the last", func(t *testing.T, s Store) {
 			c := register(t, s, 2)
 			won := winners(t, race(t.Context(), 2, func(ctx context.Context, i int) error {
@@ -286,6 +299,7 @@ func registrations(t testing.TB, s Store) []verb {
 		{"ReplaceClient", func(ctx context.Context) error { return s.ReplaceClient(ctx, next, c.UpdatedAt) }},
 		{"RemoveClient", func(ctx context.Context) error { return s.RemoveClient(ctx, gone.ID) }},
 		{"NoteSecretUses", func(ctx context.Context) error { return s.NoteSecretUses(ctx, use) }},
+		{"PurgeSecretUses", func(ctx context.Context) error { _, err := s.PurgeSecretUses(ctx, 1, 1); return err }},
 		{"AccountSeeds", func(ctx context.Context) error { _, err := s.AccountSeeds(ctx, "demo", "", 1); return err }},
 		{"SecretUses", func(ctx context.Context) error { _, err := s.SecretUses(ctx, c.ID); return err }},
 		{"DropClientSecret", func(ctx context.Context) error { return s.DropClientSecret(ctx, c.ID, c.Secrets[0].Hash, 0) }},
