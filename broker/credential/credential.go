@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/follow"
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/keys/wrap"
@@ -194,21 +195,7 @@ func purpose(provider, issuer, clientID string) string {
 
 // Run asks the store every second, until ctx ends.
 func (s *Set) Run(ctx context.Context) {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	failing := false
-	for {
-		err := s.Read(ctx)
-		if failed := err != nil && ctx.Err() == nil; failed != failing {
-			failing = failed
-			s.o.Logger.LogAttrs(ctx, slog.LevelInfo, "secrets of providers", slog.Bool("readable", !failing), slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	follow.Every(ctx, poll, s.o.Logger, "secrets of providers", s.Read)
 }
 
 // Replace stores a secret that was found good; the one in use so far is kept

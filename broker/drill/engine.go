@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bongsu/bongsu/broker/follow"
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/store"
 )
@@ -167,25 +168,7 @@ func (e *Engine) Stop(ctx context.Context, drill, reason string) error {
 
 // Run reads drills and writes counts once a second, until ctx ends.
 func (e *Engine) Run(ctx context.Context) {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	failing := false
-	for {
-		err := e.step(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if failed := err != nil; failed != failing {
-			failing = failed
-			e.o.Logger.LogAttrs(ctx, slog.LevelInfo, "drills", slog.Bool("readable", !failing), slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-			continue
-		}
-		break
-	}
+	follow.Every(ctx, poll, e.o.Logger, "drills", e.step)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), poll)
 	defer cancel()
 	_ = e.flush(last) // what it could not write, the report lacks

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/follow"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -147,19 +148,5 @@ func Renamed(stands, found store.Fingerprint) error {
 
 // Run asks the store every second, until ctx ends.
 func (w *Watch) Run(ctx context.Context) {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	failing := false
-	for {
-		err := w.Read(ctx)
-		if failed := err != nil && ctx.Err() == nil; failed != failing {
-			failing = failed
-			w.o.Logger.LogAttrs(ctx, slog.LevelInfo, "fingerprints of providers", slog.Bool("readable", !failing), slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	follow.Every(ctx, poll, w.o.Logger, "fingerprints of providers", w.Read)
 }

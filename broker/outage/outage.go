@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/follow"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -84,19 +85,5 @@ func (s *Set) Read(ctx context.Context) error {
 
 // Run asks the store at once and then every second, until ctx ends.
 func (s *Set) Run(ctx context.Context) {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	failing := false
-	for {
-		err := s.Read(ctx)
-		if failed := err != nil && ctx.Err() == nil; failed != failing {
-			failing = failed
-			s.o.Logger.LogAttrs(ctx, slog.LevelInfo, "declared outages", slog.Bool("readable", !failing), slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	follow.Every(ctx, poll, s.o.Logger, "declared outages", s.Read)
 }
