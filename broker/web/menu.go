@@ -17,7 +17,58 @@ type button struct {
 	Again           string // what to say there when it works again
 	State           state  // how it is, on the page without any way left
 	Glyph           template.HTML
-	Divider         bool // the line that sets our own ways apart from the others
+	Divider         bool     // the line that sets our own ways apart from the others
+	Own             bool     // a way of ours: a passkey
+	Kept            bool     // never folded away
+	Fold            []button // ways that stand behind this one, under "more ways"
+}
+
+// How many buttons of providers a menu shows, and from how many on it folds the
+// others: one alone would take the room of the fold.
+const (
+	shownButtons = 5
+	foldBeyond   = 6
+)
+
+// fold puts the ways beyond the first few under "more ways", in their order,
+// behind the last one that is shown. Apple and Google want to be no less prominent
+// than any other, and what a person used last or has begun is what they look for.
+func fold(ways []button) []button {
+	providers, kept := 0, 0
+	for _, b := range ways {
+		if !b.Own {
+			providers++
+			kept += one(b.Kept)
+		}
+	}
+	if providers <= foldBeyond {
+		return ways
+	}
+	var shown, folded []button
+	last, room := 0, shownButtons-kept
+	for _, b := range ways {
+		switch {
+		case b.Own:
+		case b.Kept:
+			last = len(shown)
+		case room > 0:
+			room--
+			last = len(shown)
+		default:
+			folded = append(folded, b)
+			continue
+		}
+		shown = append(shown, b)
+	}
+	shown[last].Fold = folded
+	return shown
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 type menuPage struct {
@@ -131,12 +182,14 @@ func (m Menu) sortWays(s *scene, p *menuPage) {
 		case w.Unsteady:
 			b.Doubt = s.say("menu.unsteady", &v)
 		}
-		if w.Kind == "passkey" && !divided {
+		b.Own, b.Kept = w.Kind == "passkey", w.Kind == "apple" || w.Kind == "google" || b.Chip != ""
+		if b.Own && !divided {
 			divided = true
 			b.Divider = len(p.Ways) > 0
 		}
 		p.Ways = append(p.Ways, b)
 	}
+	p.Ways = fold(p.Ways)
 	if len(elsewhere) > 0 {
 		p.Elsewhere = s.say("menu.elsewhere", &values{varWay: s.list(elsewhere)})
 		if isWeb(m.Outside) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 )
 
 func noticeText(t *testing.T, menu Menu) string {
@@ -335,5 +337,62 @@ func TestLogoutCarriesItsFields(t *testing.T) {
 	}
 	if len(got) != 3 || got["step_token"] != "fresh" || got["state"] != `a"b<c` || got["client_id"] != "demo" {
 		t.Errorf("the form carries %v", got)
+	}
+}
+
+// manyWays are as many providers as nobody wants to see at once, Apple and Google
+// at the end, and a passkey behind them.
+func manyWays() []Way {
+	kinds := []string{"kakao", "naver", "line", "github", "facebook", "entra", "discord", "google", "apple", "passkey"}
+	many := make([]Way, len(kinds))
+	for i, kind := range kinds {
+		many[i] = Way{ID: kind, Kind: kind, Name: strings.ToUpper(kind), Href: "/login/abc/go/" + kind}
+	}
+	return many
+}
+
+func idsIn(n *html.Node, class string) []string {
+	var ids []string
+	for _, way := range byClass(n, class) {
+		ids = append(ids, attr(way, "id"))
+	}
+	return ids
+}
+
+// Five buttons of providers are shown; the others are one press away, without
+// scripts. Apple, Google and what somebody used last are never folded.
+func TestManyWaysAreFolded(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func([]Way) []Way
+		folded []string
+	}{
+		{"many", func(w []Way) []Way { return w }, []string{"way-github", "way-facebook", "way-entra", "way-discord"}},
+		{"one was used last", func(w []Way) []Way { w[5].LastUsed = true; return w }, []string{"way-line", "way-github", "way-facebook", "way-discord"}},
+		{"one is down", func(w []Way) []Way { w[0].Down = true; return w }, []string{"way-facebook", "way-entra", "way-discord"}},
+		{"six", func(w []Way) []Way { return slices.Delete(w, 3, 6) }, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			menu := Menu{Frame: frame("ko"), Ways: tt.change(manyWays())}
+			doc := draw(t, menu)
+			fold := byID(doc, "more-ways")
+			if (fold == nil) != (tt.folded == nil) {
+				t.Fatalf("there is a fold: %t", fold != nil)
+			}
+			if fold == nil {
+				return
+			}
+			if got := idsIn(fold, "way"); !slices.Equal(got, tt.folded) || text(elements(fold, "summary")[0]) != "다른 방법" || attr(fold, "open") != "" {
+				t.Errorf("folded are %q", got)
+			}
+			all := idsIn(doc, "way")
+			if last := all[len(all)-1]; last != "way-passkey" || len(byClass(doc, "or")) != 1 {
+				t.Errorf("the last way is %s", last)
+			}
+			rows := byClass(doc, "only")
+			if down := menu.Ways[0].Down; down == slices.Contains(all, "way-kakao") || down != (len(rows) == 1 && strings.Contains(text(rows[0]), "카카오")) {
+				t.Errorf("a way that is down: %t, ways %q", down, all)
+			}
+		})
 	}
 }
