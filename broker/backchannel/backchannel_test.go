@@ -79,6 +79,7 @@ type subjects struct{}
 func (subjects) Subject(a store.Account, c *client.Client) string { return c.ID + "/" + a.ID[:4] }
 
 type house struct {
+	told     []string // of every attempt, as a notifier says
 	t        *testing.T
 	website  *website
 	store    *sqlstore.Store
@@ -153,6 +154,11 @@ func (h *house) notifier() *Notifier {
 	h.t.Helper()
 	n, err := New(Options{
 		Issuer: issuer, Store: h.store, Clients: h.registry, Subjects: subjects{}, Keys: h.keys, HTTP: h.client(), Rand: rand.Reader, Now: h.clock,
+		Told: func(client string, err error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.told = append(h.told, client+": "+fmt.Sprint(err))
+		},
 	})
 	h.must(err)
 	h.t.Cleanup(func() { h.must(n.Close()) })
@@ -285,6 +291,24 @@ func TestAnswers(t *testing.T) {
 				t.Error("two attempts had one token")
 			}
 		})
+	}
+}
+
+// Who asks how a website takes word hears of every attempt, and why one failed.
+func TestEveryAttemptIsHeardOf(t *testing.T) {
+	h := newHouse(t)
+	h.granted("shop", "sid-1")
+	h.website.answer("shop", 500)
+	n := h.notifier()
+	_, err := n.Ended(t.Context(), h.ended("sid-1"))
+	h.must(err)
+	h.website.answer("shop", 200)
+	h.pass(2 * longPause)
+	n.tell(t.Context())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if diff := cmp.Diff([]string{"shop: tell website: it answered 500", "shop: <nil>"}, h.told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
