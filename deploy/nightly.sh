@@ -2,8 +2,9 @@
 # What takes longer than deploy/test.sh may, for a machine that has the night:
 # every fuzz target for a while, every test under the race detector, every test
 # many times in another order, every benchmark, 64 nodes that gossip, every outage
-# that ships played whole, every fault below three real sites, and a soak: a real
-# broker under load on either store, in which no request may fail.
+# that ships played whole, a flood of 100,000 logins begun, every fault below three
+# real sites, and a soak: a real broker under load on either store, in which no
+# request may fail.
 #
 #   bash deploy/nightly.sh
 #   FUZZ_TIME=10m REPEAT=20 SOAK_TIME=5m bash deploy/nightly.sh
@@ -59,6 +60,7 @@ step "race detector" env CGO_ENABLED=1 go test -race -count=1 -skip '^TestNamesp
 step "repeated" go test -count="$REPEAT" -shuffle=on -skip '^TestNamespaces' -timeout 120m ./...
 step "64 gossip nodes" go test -tags nightly -count=1 -v -timeout 10m -run '^TestSixtyFourNodes$' ./broker/cluster
 step "every outage" go test -tags nightly -count=1 -v -timeout 40m -run '^TestEveryOutage$' ./broker/simulate
+step "a flood of logins begun" go test -tags nightly -count=1 -v -timeout 20m -run '^TestAB78WholeFlood$' ./broker
 step "every fault below three real sites" in_namespaces '^TestNamespaces' 40m -tags nightly
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "a million people" go run ./deploy/bench volume
