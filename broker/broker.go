@@ -178,6 +178,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"build operators' desk", b.buildDesk},
 		{"build status", b.buildStatus},
 		{"register gauges", b.registerGauges},
+		{"register standing", b.registerStanding},
 		{"build walk", b.buildWalk},
 	} {
 		if err := build.do(ctx); err != nil {

@@ -102,7 +102,7 @@ func (b *Broker) openNegative(ctx context.Context) error {
 // readClients reads the registrations of file and store. Without the store it
 // could not tell who is registered nowhere.
 func (b *Broker) readClients(ctx context.Context) error {
-	noted := client.NoteSecrets(func(id string, hash [32]byte) { b.roster.Used(id, hash) })
+	noted := client.NoteSecrets(b.secretUsed)
 	b.clients = client.NewDirectory(append(slices.Clone(b.options.Clients), noted)...)
 	if err := b.clients.SetFile(b.config.Clients); err != nil {
 		return err

@@ -29,6 +29,7 @@ type metrics struct {
 	matches     *prometheus.CounterVec
 	transitions *prometheus.CounterVec
 	limited     *prometheus.CounterVec
+	oldSecrets  *prometheus.CounterVec
 	reloadWell  prometheus.Gauge
 	reloadAt    prometheus.Gauge
 }
@@ -48,6 +49,7 @@ func newMetrics() *metrics {
 	m.matches = m.counter("bongsu_account_match_total", "What became of identities that nobody has.", "result")
 	m.transitions = m.counter("bongsu_provider_state_transitions_total", "Changes of a provider's state at this node, by the new one.", "provider", "state")
 	m.limited = m.counter("bongsu_requests_limited_total", "Requests made to wait, by the limit that they met.", "limit")
+	m.oldSecrets = m.counter("bongsu_client_secret_old_used_total", "Client secrets that were right and have a newer one beside them.", "client")
 	m.reloadWell = m.gauge("bongsu_config_last_reload_successful", "1 if the configuration was taken over when it was read last.")
 	m.reloadAt = m.gauge("bongsu_config_last_reload_success_timestamp_seconds", "When a configuration was taken over last.")
 	m.registry.MustRegister(buildInfo(),

@@ -122,6 +122,8 @@ func TestMetricsAreAsListed(t *testing.T) {
 	for _, name := range []string{
 		"bongsu_logins_started_total", "bongsu_logins_completed_total", "bongsu_login_duration_seconds", "bongsu_account_match_total",
 		"bongsu_provider_state", "bongsu_provider_weight", "bongsu_site_isolated", "bongsu_provider_metadata_pending", "bongsu_build_info", "bongsu_upstream_step_duration_seconds",
+		"bongsu_signing_key_info", "bongsu_signing_keys", "bongsu_signing_key_rotates_timestamp_seconds",
+		"bongsu_negative_facts", "bongsu_negative_revision", "bongsu_negative_unsent", "bongsu_negative_doubts", "bongsu_negative_feed_read_timestamp_seconds",
 	} {
 		if !seen[name] {
 			t.Errorf("a login leaves no trace in %s", name)
