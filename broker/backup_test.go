@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"database/sql"
 	"net/url"
 	"os"
 	"os/exec"
@@ -23,10 +22,8 @@ func TestBackupAndRestore(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		restored := filepath.Join(t.TempDir(), "restored.db")
 		restore(t, func(*brokertest.Setup) {}, func(t *testing.T, n *brokertest.Node) {
-			db, err := sql.Open("sqlite", n.Database)
-			if err == nil {
-				_, err = db.ExecContext(t.Context(), "VACUUM INTO ?", restored) // while the node serves
-			}
+			db := n.OpenDatabase()
+			_, err := db.ExecContext(t.Context(), "VACUUM INTO ?", restored) // while the node serves
 			if err == nil {
 				err = db.Close()
 			}

@@ -12,6 +12,8 @@
 // what was said here and the writer has not heard of is never lifted, not even
 // by news that came meanwhile. A hint is obeyed as if the fact stood until the
 // feed has been read past its revision, never longer than a bound, and leaves
-// nothing behind; nothing positive follows from one. The package does not decide what to revoke, and
+// nothing behind; nothing positive follows from one. A store that was set back to
+// an earlier state is noticed: its feed is read from the start, and what stands
+// here is sent to it again. The package does not decide what to revoke, and
 // it is no arbiter: that something is absent here proves nothing positive.
 package negative
