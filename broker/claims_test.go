@@ -11,7 +11,10 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/choice"
+	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/dev/browser"
+	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
 // payloadOf reads the claims of a token of ours, unchecked.
@@ -84,6 +87,36 @@ func TestEssentialClaims(t *testing.T) {
 			t.Errorf("the website got %q", got.Error)
 		}
 	})
+}
+
+// Where every way that is strong enough is merely down, the person still finds
+// all of them on the page, and the website is told to try again.
+func TestEveryStrongEnoughWayIsDown(t *testing.T) {
+	picky := brokertest.Website{ID: "RP-picky", Secret: "picky-secret-of-more-than-thirty-two", RedirectURI: "https://picky.example/cb"}
+	n := brokertest.StartNode(t, func(s *brokertest.Setup) {
+		s.Clients = []*client.Client{{
+			ID: picky.ID, Name: picky.ID, FirstParty: true, RedirectURIs: []string{picky.RedirectURI}, Providers: []string{"p"},
+			MinACR: choice.ACRProvider, SecretHashes: [][32]byte{client.HashSecret(picky.Secret)},
+		}}
+	})
+	gone := func(r brokertest.Request, page *browser.Page, b *brokertest.Browser) string {
+		t.Helper()
+		if !page.Has("way-p") || !page.Has("cancel") {
+			t.Fatalf("no way on: %d %s", page.Status, page.Text())
+		}
+		return n.Answered(b.Click("cancel"), r).Error
+	}
+	b, r := n.NewBrowser(), picky.Request()
+	if got := gone(r, b.Open(n.AuthorizeURL(r)), b); got != "access_denied" {
+		t.Errorf("p works, and the website got %q", got)
+	}
+	must(t, n.Upstream("p").SetFault(fakeidp.Error))
+	b, r = n.NewBrowser(), picky.Request()
+	b.Open(n.AuthorizeURL(r))
+	b.Click("way-p")
+	if got := gone(r, b.Continue("vic"), b); got != "temporarily_unavailable" {
+		t.Errorf("p is down, and the website got %q", got)
+	}
 }
 
 // postBack reads the page that sends an answer by form: where, and what.

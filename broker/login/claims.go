@@ -39,14 +39,13 @@ func (v *visit) claims() (idToken, userinfo []string) {
 	return slices.DeleteFunc(slices.Clone(asked.IDToken), beyond), slices.DeleteFunc(slices.Clone(asked.Userinfo), beyond)
 }
 
-// unreachable reports whether every way that reaches what the request calls
-// essential is merely down right now: then the website is not told that its
-// requirement was not met, but to try again.
+// unreachable reports whether every way that reaches what the website requires
+// is merely down right now: then it is not told that the person did not want to,
+// but to try again.
 func (h *Handler) unreachable(v *visit) bool {
-	asked := v.login.Request.Claims
-	if asked == nil || len(asked.ACR) == 0 {
+	if v.needs() == "" {
 		return false
 	}
 	ways := h.ways(v)
-	return len(ways) > 0 && !slices.ContainsFunc(ways, choice.Way.Usable)
+	return len(ways) > 0 && !slices.ContainsFunc(ways, func(w choice.Way) bool { return !w.Down && !w.Failed })
 }

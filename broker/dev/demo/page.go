@@ -104,6 +104,7 @@ type signedIn struct {
 	Claims   []claim
 	Raw      string
 	Issuer   string
+	Account  string // the broker's page about the person, in the website's language
 }
 
 // row is one login of this browser.
@@ -119,7 +120,8 @@ func (s *Site) signedIn(f frame, seen visit) (signedIn, error) {
 	}
 	v := signedIn{
 		frame: f, Greeting: f.T.greet(f.Name), Raw: string(raw), Issuer: s.options.Issuer,
-		Claims: claimsOf(seen.person.token, f.T), Outage: f.T.outage(f.Lang, s.down()),
+		Account: s.options.Issuer + "/account?" + url.Values{"lang": {f.Lang}}.Encode(),
+		Claims:  claimsOf(seen.person.token, f.T), Outage: f.T.outage(f.Lang, s.down()),
 	}
 	for _, e := range seen.entries {
 		when := f.T.when(e.at, s.options.Now())

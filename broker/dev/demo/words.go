@@ -28,7 +28,7 @@ type words struct {
 	Ways, UnknownWay, Same, Other     string
 	Token, Checked, NonceSame         string
 	SignatureChecked, Raw             string
-	Again, OpenSwitchboard            string
+	Again, OpenSwitchboard, Account   string
 	Copy, Copied, Nameless, Issuer    string
 	Today, Dated                      string // layouts of time
 
@@ -55,7 +55,7 @@ var korean = words{
 	Ways: "들어온 길", UnknownWay: "알 수 없는 길", Same: "두 번 모두 같은 사람이에요", Other: "지난번과 다른 사람이에요",
 	Token: "이 사이트가 받은 ID 토큰", Checked: "확인됨", NonceSame: "보낸 값과 같아요",
 	SignatureChecked: "서명 확인됨", Raw: "받은 그대로 보기",
-	Again: "다시 로그인하기", OpenSwitchboard: "배전반 열기",
+	Again: "다시 로그인하기", OpenSwitchboard: "배전반 열기", Account: "내 로그인 관리",
 	Copy: "복사", Copied: "복사했어요", Nameless: "고객", Issuer: "발급자",
 	Today: "오늘 15:04", Dated: "1월 2일 15:04",
 	Failed: "로그인하지 못했어요", Missing: "없는 페이지예요", TryAgain: "다시 시도하기", Home: "처음으로", Said: "발급자가 보낸 답",
@@ -86,7 +86,7 @@ var english = words{
 	Ways: "How you came in", UnknownWay: "Way not told", Same: "The same person both times", Other: "A different person than last time",
 	Token: "The ID token this website received", Checked: "checked", NonceSame: "same as we sent",
 	SignatureChecked: "signature verified", Raw: "Show as received",
-	Again: "Sign in again", OpenSwitchboard: "Open the switchboard",
+	Again: "Sign in again", OpenSwitchboard: "Open the switchboard", Account: "Your ways to sign in",
 	Copy: "Copy", Copied: "Copied", Nameless: "guest", Issuer: "issuer",
 	Today: "Today 15:04", Dated: "Jan 2 15:04",
 	Failed: "That sign-in didn’t finish", Missing: "No such page", TryAgain: "Try again", Home: "Back to the store", Said: "What the issuer answered",
@@ -116,7 +116,7 @@ var japanese = words{
 	Ways: "入った道", UnknownWay: "不明な道", Same: "2回とも同じ人です", Other: "前回とは別の人です",
 	Token: "このサイトが受け取ったIDトークン", Checked: "確認済み", NonceSame: "送った値と同じです",
 	SignatureChecked: "署名確認済み", Raw: "受け取ったまま表示",
-	Again: "もう一度ログイン", OpenSwitchboard: "配電盤を開く",
+	Again: "もう一度ログイン", OpenSwitchboard: "配電盤を開く", Account: "ログイン方法の管理",
 	Copy: "コピー", Copied: "コピーしました", Nameless: "ゲスト", Issuer: "発行者",
 	Today: "今日 15:04", Dated: "1月2日 15:04",
 	Failed: "ログインできませんでした", Missing: "ページがありません", TryAgain: "もう一度試す", Home: "最初に戻る", Said: "発行者からの回答",
