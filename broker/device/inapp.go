@@ -24,8 +24,12 @@ var inApps = []struct {
 	piece string
 	app   InApp
 }{
-	{"KAKAOTALK", KakaoTalk}, {"Line/", LINE}, {"NAVER(inapp", NAVER}, {"Instagram", Instagram},
-	{"FBAN", Facebook}, {"FBAV", Facebook},
+	{"KAKAOTALK", KakaoTalk},
+	{"Line/", LINE},
+	{"NAVER(inapp", NAVER},
+	{"Instagram", Instagram},
+	{"FBAN", Facebook},
+	{"FBAV", Facebook},
 }
 
 // AppOf returns the app that shows the page which sent r; [NoApp] for a browser of

@@ -10,14 +10,30 @@ import (
 type mark struct{ piece, word string }
 
 var systems = []mark{
-	{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"CrOS", "ChromeOS"},
-	{"Mac OS X", "Mac"}, {"Linux", "Linux"},
+	{"iPhone", "iPhone"},
+	{"iPad", "iPad"},
+	{"Android", "Android"},
+	{"Windows", "Windows"},
+	{"CrOS", "ChromeOS"},
+	{"Mac OS X", "Mac"},
+	{"Linux", "Linux"},
 }
 
 var browsers = []mark{
-	{"KAKAOTALK", "KakaoTalk"}, {"Line/", "LINE"}, {"NAVER(inapp", "NAVER"}, {"Instagram", "Instagram"},
-	{"FBAN", "Facebook"}, {"FBAV", "Facebook"}, {"SamsungBrowser", "Samsung Internet"}, {"Whale/", "Whale"}, {"Edg", "Edge"},
-	{"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS", "Firefox"}, {"CriOS", "Chrome"}, {"Chrome/", "Chrome"},
+	{"KAKAOTALK", "KakaoTalk"},
+	{"Line/", "LINE"},
+	{"NAVER(inapp", "NAVER"},
+	{"Instagram", "Instagram"},
+	{"FBAN", "Facebook"},
+	{"FBAV", "Facebook"},
+	{"SamsungBrowser", "Samsung Internet"},
+	{"Whale/", "Whale"},
+	{"Edg", "Edge"},
+	{"OPR/", "Opera"},
+	{"Firefox/", "Firefox"},
+	{"FxiOS", "Firefox"},
+	{"CriOS", "Chrome"},
+	{"Chrome/", "Chrome"},
 	{"Safari/", "Safari"},
 }
 

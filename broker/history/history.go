@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +120,7 @@ func (c *Chronicle) Flush(ctx context.Context) error {
 			continue
 		}
 		c.mu.Lock()
-		c.waiting = append(batch[:len(batch):len(batch)], c.waiting...)
+		c.waiting = append(slices.Clip(batch), c.waiting...)
 		c.waiting = c.waiting[max(0, len(c.waiting)-maxWaiting):]
 		c.mu.Unlock()
 		return err
