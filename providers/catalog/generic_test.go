@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bongsu/bongsu/providers"
@@ -139,9 +140,9 @@ func TestTokenInfo(t *testing.T) {
 				o := service(w)
 				o.Endpoints["tokeninfo"] = w.Upstream.URL(fakeidp.TokenInfo)
 				o.TokenInfo, o.Claims[catalog.ClaimApp] = how, "app.id"
-				var asked *http.Request
+				var asked atomic.Pointer[http.Request] // a question that was cut off is asked again
 				w.Upstream.AnswerWith(fakeidp.TokenInfo, func(rw http.ResponseWriter, r *http.Request) {
-					asked = r
+					asked.Store(r)
 					tt.answer(rw, r)
 				})
 				before := w.Upstream.Count(fakeidp.Userinfo)
@@ -149,8 +150,8 @@ func TestTokenInfo(t *testing.T) {
 				if !errors.Is(got.Err, tt.want) {
 					t.Errorf("Finish: %v, want %v", got.Err, tt.want)
 				}
-				if asked == nil || asked.URL.RawQuery != "" {
-					t.Errorf("asked %v", asked)
+				if r := asked.Load(); r == nil || r.URL.RawQuery != "" {
+					t.Errorf("asked %v", r)
 				}
 				if tt.want != nil && w.Upstream.Count(fakeidp.Userinfo) != before {
 					t.Error("a profile was asked for by a token that is not known to be ours")
