@@ -211,6 +211,11 @@ func TestDeletingAnAccount(t *testing.T) {
 // Every page and form of the account, with the database gone: a page that says so
 // and offers to try again; and afterwards everything is where it was (P5).
 func TestOutageOfTheAccountPages(t *testing.T) {
+	t.Run("killed", func(t *testing.T) { outageOfTheAccountPages(t, (*pgtest.Server).Kill, (*pgtest.Server).Restart) })
+	t.Run("frozen", func(t *testing.T) { outageOfTheAccountPages(t, (*pgtest.Server).Freeze, (*pgtest.Server).Thaw) })
+}
+
+func outageOfTheAccountPages(t *testing.T, end, begin func(*pgtest.Server)) {
 	server := pgtest.Start(t)
 	n := brokertest.StartNode(t, brokertest.OnDatabase(server.Database("broker", brokertest.Fill)))
 	b := atAccount(t, n, "minji")
@@ -224,7 +229,7 @@ func TestOutageOfTheAccountPages(t *testing.T) {
 	language.Open(n.Issuer + "/account")
 	confirm.Open(n.Issuer + "/account")
 	before := n.Rows()
-	server.Kill()
+	end(server)
 	for name, tab := range pages {
 		again := tab.Tab()
 		saysSo(t, name, time.Now(), again.Open(tab.Page().URL.String()))
@@ -233,7 +238,7 @@ func TestOutageOfTheAccountPages(t *testing.T) {
 		saysSo(t, "the form of "+task, time.Now(), tab.Click("go"))
 	}
 	saysSo(t, "the language", time.Now(), language.Click("language-ja"))
-	server.Restart()
+	begin(server)
 	eventually(t, "the database is taken into use again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
 	if page := pages["delete"].Click("onward"); !page.Has("go") {
 		t.Errorf("deleting does not go on: %d %s", page.Status, page.Text())

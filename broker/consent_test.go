@@ -68,15 +68,20 @@ func TestAB75ConsentForms(t *testing.T) {
 // P5: a database that is gone loses nothing at the question; the same login goes
 // on when it is back.
 func TestOutageAtTheConsentPage(t *testing.T) {
+	t.Run("killed", func(t *testing.T) { outageAtTheConsentPage(t, (*pgtest.Server).Kill, (*pgtest.Server).Restart) })
+	t.Run("frozen", func(t *testing.T) { outageAtTheConsentPage(t, (*pgtest.Server).Freeze, (*pgtest.Server).Thaw) })
+}
+
+func outageAtTheConsentPage(t *testing.T, end, begin func(*pgtest.Server)) {
 	server := pgtest.Start(t)
 	n := brokertest.StartNode(t, brokertest.OnDatabase(server.Database("broker", brokertest.Fill)))
 	b, r := asksConsent(t, n)
 	question := b.Page().URL.String()
-	server.Kill()
+	end(server)
 	began := time.Now()
 	saysSo(t, "the yes", began, b.Click("agree"))
 	saysSo(t, "the question", time.Now(), b.Open(question))
-	server.Restart()
+	begin(server)
 	eventually(t, "the database is taken into use again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
 	if page := b.Click("onward"); !page.Has("agree") {
 		t.Fatalf("the question is gone: %d %s", page.Status, page.Text())
