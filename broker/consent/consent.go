@@ -169,12 +169,18 @@ func (r *Register) Grants(ctx context.Context, accountID string) ([]store.Grant,
 // something of it could not be read or kept; what was said so far is obeyed.
 func (r *Register) TakeAway(ctx context.Context, accountID, clientID string) error {
 	now := r.o.Now().UTC()
+	// A node whose clock is ahead may have noted the yes: what is withdrawn is that
+	// yes, whenever it was.
+	given, unread := r.Of(ctx, accountID, clientID)
 	err := r.o.Negatives.Apply(ctx, store.Fact{
 		Kind: store.ConsentWithdrawn, ID: store.WithdrawnConsent(accountID, clientID),
-		Epoch: now.UnixMicro(), At: now, Until: now.Add(factLife),
+		Epoch: max(now.UnixMicro(), given.GivenAt.UnixMicro()), At: now, Until: now.Add(factLife),
 	})
 	if err != nil {
 		return fmt.Errorf("withdraw consent: %w", err)
+	}
+	if unread != nil {
+		return unread
 	}
 	grants, err := r.o.Records.GrantsOfAccount(ctx, accountID, now, maxListed)
 	if err != nil {
