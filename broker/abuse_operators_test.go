@@ -20,9 +20,21 @@ import (
 // operated starts a node with an operator, who is returned with it.
 func operated(t *testing.T, changes ...func(*config.Config)) (*brokertest.Node, *admin.Client) {
 	t.Helper()
+	n, credential := operatedOn(t, func(*brokertest.Setup) {}, changes...)
+	at, err := url.Parse(n.Admin)
+	must(t, err)
+	operator, err := admin.NewClient(at, credential)
+	must(t, err)
+	return n, operator
+}
+
+// operatedOn is [operated] on a database of the test's; it returns the operator's
+// credential.
+func operatedOn(t *testing.T, database func(*brokertest.Setup), changes ...func(*config.Config)) (*brokertest.Node, string) {
+	t.Helper()
 	credential, hash, err := client.NewSecret(rand.Reader)
 	must(t, err)
-	n := brokertest.StartNode(t, func(s *brokertest.Setup) {
+	n := brokertest.StartNode(t, database, func(s *brokertest.Setup) {
 		s.Clients = append(s.Clients, machine())
 		s.Configure = func(cfg *config.Config) {
 			cfg.Operators = []config.Operator{{Name: "ops", SecretHashes: [][32]byte{hash}}}
@@ -32,11 +44,7 @@ func operated(t *testing.T, changes ...func(*config.Config)) (*brokertest.Node, 
 		}
 	})
 	n.Secret("operator's credential", credential)
-	at, err := url.Parse(n.Admin)
-	must(t, err)
-	operator, err := admin.NewClient(at, credential)
-	must(t, err)
-	return n, operator
+	return n, credential
 }
 
 // machine is a website that takes tokens for itself.

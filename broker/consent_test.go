@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/store/pgtest"
 )
 
@@ -88,5 +89,31 @@ func outageAtTheConsentPage(t *testing.T, end, begin func(*pgtest.Server)) {
 	}
 	if got := n.Answered(b.Click("agree"), r); got.Code == "" {
 		t.Errorf("the website got %q", got.Error)
+	}
+}
+
+// Without a writer a yes counts for this login and is not remembered: the website
+// gets its code, which waits for the writer like every other, and the next login
+// asks again.
+func TestConsentWithoutAWriter(t *testing.T) {
+	server := pgtest.Start(t)
+	dsn := server.Database("broker", brokertest.Fill)
+	n := brokertest.StartNode(t, brokertest.OnDatabase(dsn), func(s *brokertest.Setup) {
+		s.Configure = func(c *config.Config) { c.Store.Reader = dsn }
+	})
+	b, r := asksConsent(t, n)
+	server.ReadOnly(true)
+	answer := n.Answered(b.Click("agree"), r)
+	if answer.Code == "" {
+		t.Fatalf("the website got %q", answer.Error)
+	}
+	couldNotCheck(t, "its code", n.Redeem(answer))
+	server.ReadOnly(false)
+	eventually(t, "the database takes writes again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	if got := n.Redeem(answer); got.Status != http.StatusOK {
+		t.Errorf("the code gives %d %s", got.Status, got.Body)
+	}
+	if page := b.Open(n.AuthorizeURL(brokertest.Third.Request(set("scope", "openid email")))); !page.Has("agree") {
+		t.Errorf("a yes that nobody wrote down is remembered: at %s", page.URL)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/drill"
 	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/providers"
 )
 
 func invalid(detail string) *Problem {
@@ -46,6 +47,12 @@ func problem(err error) *Problem {
 		return &Problem{
 			Title:  "This could not be decided now.",
 			Detail: "the store's writer cannot be reached; nothing is known to have changed; try again",
+			Status: http.StatusServiceUnavailable, Code: CodeUnavailable,
+		}
+	case errors.Is(err, providers.ErrUnavailable), errors.Is(err, providers.ErrUnknown):
+		return &Problem{
+			Title:  "This could not be decided now.",
+			Detail: "the provider, or what the store holds of it, could not be read; nothing is known to have changed; try again",
 			Status: http.StatusServiceUnavailable, Code: CodeUnavailable,
 		}
 	default:
