@@ -93,7 +93,10 @@ func largeBodies(t *testing.T, n *brokertest.Node, b *brokertest.Browser) {
 	t.Helper()
 	host := strings.TrimPrefix(n.Issuer, "http://")
 	menu := b.Tab().Open(n.AuthorizeURL(brokertest.RP1.Request(set("prompt", "login"))))
-	for _, path := range []string{"/token", "/authorize", "/callback/apple", "/logout", "/logout/confirm", "/userinfo", menu.URL.Path + "/cancel"} {
+	for _, path := range []string{"/token", "/authorize", "/callback/apple", "/logout", "/logout/confirm", "/userinfo", menu.URL.Path + "/cancel",
+		menu.URL.Path + "/agree", "/introspect", "/revoke", "/account/language", "/account/sessions/end", "/account/services/end",
+		"/account/link/q", "/account/unlink/q", "/account/sign-out-everywhere", "/account/data", "/account/delete", "/account/confirm/delete",
+	} {
 		for _, length := range []string{"Content-Length: 67108864", "Transfer-Encoding: chunked"} {
 			status := flood(t, n, "POST "+path+" HTTP/1.1\r\nHost: "+host+"\r\nContent-Type: application/x-www-form-urlencoded\r\nCookie: "+cookieHeader(b)+
 				"\r\n"+length+"\r\n\r\n"+map[bool]string{true: "4000000\r\n"}[strings.HasPrefix(length, "T")]+"code=", 64*mib)

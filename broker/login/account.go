@@ -144,9 +144,12 @@ func (h *Handler) notThisSession(v *visit) error {
 }
 
 // notNow says that something could not be checked before there is a login to go
-// on with.
+// on with. What was decided, or is wrong with the request itself, stays as it is.
 func (h *Handler) notNow(cause error) error {
 	if _, ok := errors.AsType[*Problem](cause); ok {
+		return cause
+	}
+	if _, ok := errors.AsType[*oauth.Error](cause); ok {
 		return cause
 	}
 	return &Problem{
