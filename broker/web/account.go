@@ -231,6 +231,12 @@ func (s *scene) accountRow(w AccountWay) accountRow {
 
 // since tells a day with its year: 2026.10.02, Oct 2, 2026, 2026/10/02.
 func (s *scene) since(at time.Time) string {
+	return s.dated(at, "2006.01.02", "Jan 2, 2006", "2006/01/02")
+}
+
+// dated tells a time where the person is, by the layout of their language; the
+// zero time is told by nothing.
+func (s *scene) dated(at time.Time, ko, en, ja string) string {
 	if at.IsZero() {
 		return ""
 	}
@@ -240,9 +246,9 @@ func (s *scene) since(at time.Time) string {
 	}
 	switch s.lang {
 	case "en":
-		return at.In(zone).Format("Jan 2, 2006")
+		return at.In(zone).Format(en)
 	case "ja":
-		return at.In(zone).Format("2006/01/02")
+		return at.In(zone).Format(ja)
 	}
-	return at.In(zone).Format("2006.01.02")
+	return at.In(zone).Format(ko)
 }

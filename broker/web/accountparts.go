@@ -132,18 +132,5 @@ func (s *scene) event(e AccountEvent) (eventRow, bool) {
 
 // moment tells day and time: 11.22 15:44, Nov 22 15:44, 11/22 15:44.
 func (s *scene) moment(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	zone := s.frame.Zone
-	if zone == nil {
-		zone = korea
-	}
-	switch s.lang {
-	case "en":
-		return at.In(zone).Format("Jan 2 15:04")
-	case "ja":
-		return at.In(zone).Format("01/02 15:04")
-	}
-	return at.In(zone).Format("01.02 15:04")
+	return s.dated(at, "01.02 15:04", "Jan 2 15:04", "01/02 15:04")
 }
