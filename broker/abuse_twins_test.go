@@ -2,7 +2,6 @@ package broker_test
 
 import (
 	"net/http"
-	"sync"
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/audit"
@@ -35,26 +34,5 @@ func TestAB17CodeReplayAtTheSecondNode(t *testing.T) {
 
 // AB-17, at once: of many redemptions at both nodes one wins, and loses it again.
 func TestAB17CodeReplayAtBothNodesAtOnce(t *testing.T) {
-	n := brokertest.StartNode(t, brokertest.Twins(t))
-	answer := n.Login(n.NewBrowser(), "kakao", "vic", brokertest.RP1.Request())
-	var racing sync.WaitGroup
-	answers := make([]brokertest.Response, 16)
-	for i := range answers {
-		racing.Go(func() { answers[i] = n.Redeem(answer) })
-	}
-	racing.Wait()
-	won := 0
-	for _, got := range answers {
-		if got.Status != http.StatusOK {
-			refused(t, got, "invalid_grant")
-			continue
-		}
-		won++
-		for range 2 {
-			refused(t, n.Userinfo(got.Text("access_token")), "invalid_token")
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of %d redeemed the code, want 1", won, len(answers))
-	}
+	abuse11AtOnce(t, brokertest.StartNode(t, brokertest.Twins(t)))
 }
