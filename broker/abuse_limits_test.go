@@ -93,7 +93,8 @@ func largeBodies(t *testing.T, n *brokertest.Node, b *brokertest.Browser) {
 	t.Helper()
 	host := strings.TrimPrefix(n.Issuer, "http://")
 	menu := b.Tab().Open(n.AuthorizeURL(brokertest.RP1.Request(set("prompt", "login"))))
-	for _, path := range []string{"/token", "/authorize", "/callback/apple", "/logout", "/logout/confirm", "/userinfo", menu.URL.Path + "/cancel",
+	for _, path := range []string{
+		"/token", "/authorize", "/callback/apple", "/logout", "/logout/confirm", "/userinfo", menu.URL.Path + "/cancel",
 		menu.URL.Path + "/agree", "/introspect", "/revoke", "/account/language", "/account/sessions/end", "/account/services/end",
 		"/account/link/q", "/account/unlink/q", "/account/sign-out-everywhere", "/account/data", "/account/delete", "/account/confirm/delete",
 	} {
