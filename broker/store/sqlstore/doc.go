@@ -10,6 +10,8 @@
 // one statement (ClaimCode). Times are stored as microseconds since 1970, UTC,
 // 0 for the zero time; lists as words joined by spaces.
 //
+// Several brokers of one process share a Store through [Store.Behind], which can be cut.
+//
 // The package decides nothing about logins, keys or health, wraps nothing, and
 // knows no cache: every answer is the database's.
 package sqlstore
