@@ -71,6 +71,13 @@ type Client struct {
 	IDTokenAlg keys.Algorithm // default RS256
 	MinACR     string         // weakest acr the client takes; empty: any
 	Providers  []string       // ids of the ways it allows, in order; nil: all
+	// StaleAllowed says that people may log in while this site has been cut off for
+	// so long that what happened elsewhere, a disabled account above all, may not be
+	// known here.
+	StaleAllowed bool
+	// Continuation says that people whom this browser brought before may go on while
+	// no database answers: they get a login of [choice.ACRContinued].
+	Continuation bool
 	// OptionalScopes are asked for, but people may leave them out: email, phone.
 	// The others are required, or the person does not log in there.
 	OptionalScopes []string

@@ -199,6 +199,9 @@ func (c *Client) checkPolicy(p *problems) {
 	if c.MinACR != "" && !choice.KnownACR(c.MinACR) {
 		p.add("min_acr", "must be one of %s", strings.Join(choice.ACRs(), ", "))
 	}
+	if c.Continuation && !choice.Satisfies(choice.ACRContinued, c.MinACR) {
+		p.add("continuation", "is of no use: no login that is continued reaches min_acr %s", c.MinACR)
+	}
 	if len(c.OptionalScopes) > maxScopes {
 		p.add("optional_scopes", "at most %d may be listed", maxScopes)
 	}

@@ -11,6 +11,8 @@ const (
 	day = 24 * time.Hour
 
 	mostSession = 14 * day // the sealing ring opens for 15 days
+
+	staleAllow = "allow" // of clients.stale
 )
 
 // bounds are the shortest and the longest that a duration may be, both allowed.
@@ -23,6 +25,7 @@ var bounds = map[string]struct{ least, most time.Duration }{
 	"sessions.outage_ceiling": {0, mostSession},
 	"drain.wait":              {0, 5 * time.Minute},
 	"drain.finish":            {time.Second, 5 * time.Minute},
+	"snapshot.max_age":        {day, 30 * day},
 	"providers.timeout":       {100 * time.Millisecond, 20 * time.Second},
 }
 
@@ -32,6 +35,7 @@ var words = map[string][]string{
 	"log.level":             {"debug", "info", "warn", "error"},
 	"store.driver":          {"sqlite", "postgres"},
 	"clients.pkce":          {"optional", "required"},
+	"clients.stale":         {staleAllow, "refuse"},
 	"providers.reauth":      {"forced", "asked", "none"},
 	"providers.pkce":        {pkceS256, pkceNone},
 	"providers.auth_method": catalog.AuthMethods(),

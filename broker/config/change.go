@@ -46,6 +46,7 @@ var atStart = []setting{
 	{"sessions", func(c *Config) any { return c.Sessions }},
 	{"resources", func(c *Config) any { return c.Resources }},
 	{"drain", func(c *Config) any { return c.Drain }},
+	{"snapshot", func(c *Config) any { return c.Snapshot }},
 	{"providers", func(c *Config) any { return withoutCeilings(c.Providers) }},
 	{"outbound", func(c *Config) any { return c.Outbound }},
 	{"gossip", func(c *Config) any { return c.Gossip }},

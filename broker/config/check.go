@@ -42,6 +42,7 @@ func (c *checker) all() {
 	c.keys()
 	c.sessions()
 	c.drain()
+	c.snapshot()
 	c.outbound()
 	c.providers()
 	c.clients()
@@ -214,6 +215,11 @@ func (c *checker) sessions() {
 	if s.OutageCeiling > 0 && s.OutageCeiling <= most && s.Lifetime <= most && s.Lifetime+s.OutageCeiling > most {
 		c.add("sessions.outage_ceiling", "sessions.outage_ceiling %s and sessions.lifetime %s must not be longer than %s together", span(s.OutageCeiling), span(s.Lifetime), span(most))
 	}
+}
+
+func (c *checker) snapshot() {
+	c.config.Snapshot = Snapshot(c.file.Snapshot)
+	c.between("snapshot.max_age", c.file.Snapshot.MaxAge)
 }
 
 func (c *checker) drain() {

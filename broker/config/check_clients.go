@@ -72,6 +72,10 @@ func (c *checker) registered(path string, w *fileClient) *client.Client {
 		OptionalScopes: w.OptionalScopes, URI: w.ClientURI, InitiateLoginURI: w.InitiateLoginURI, LogoURI: w.LogoURI, PolicyURI: w.PolicyURI, TermsURI: w.TermsURI,
 		BackchannelLogoutURI: w.BackchannelLogoutURI, BackchannelLogoutSessionRequired: w.BackchannelSID,
 		JWKSURI: w.JWKSURI, AssertionAudience: w.AssertionAudience,
+		StaleAllowed: w.Stale == staleAllow, Continuation: w.Continuation,
+	}
+	if w.Stale != "" {
+		c.oneOf(path+".stale", w.Stale)
 	}
 	if w.PKCE != "" {
 		c.oneOf(path+".pkce", w.PKCE)

@@ -35,6 +35,7 @@ type Config struct {
 	Keys      Keys
 	Sessions  Sessions
 	Drain     Drain
+	Snapshot  Snapshot
 	Providers []Provider // in menu order
 	Clients   []*client.Client
 	Resources []*client.Resource // APIs that take our access tokens
@@ -139,6 +140,11 @@ type Sessions struct {
 	// OutageCeiling is how much longer than Idle and Lifetime a session may live
 	// while an operator has declared the outage of its provider; 0: no longer.
 	OutageCeiling time.Duration
+}
+
+// Snapshot is what a node keeps of the store to start without it.
+type Snapshot struct {
+	MaxAge time.Duration // what is older is refused
 }
 
 // Drain is how a node stops.

@@ -23,6 +23,8 @@ const (
 
 	defaultFinish = 10 * time.Second // of requests under way
 
+	defaultSnapshotAge = 7 * 24 * time.Hour // the sealing ring's youngest key goes on for as long
+
 	defaultTimeout = 4 * time.Second // of a provider's answer
 
 	defaultLanguage = "ko"
@@ -41,6 +43,7 @@ func defaults() file {
 		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},
 		Health:    fileHealth{Probes: true},
 		Drain:     fileDrain{Finish: defaultFinish},
+		Snapshot:  fileSnapshot{MaxAge: defaultSnapshotAge},
 		Limits:    defaultLimits(),
 		Languages: fileLanguages{Default: defaultLanguage},
 		Log:       fileLog{Level: defaultLevel},

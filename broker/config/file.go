@@ -32,6 +32,7 @@ type file struct {
 	Keys      fileKeys       `yaml:"keys"`
 	Sessions  fileSessions   `yaml:"sessions"`
 	Drain     fileDrain      `yaml:"drain"`
+	Snapshot  fileSnapshot   `yaml:"snapshot"`
 	Providers []fileProvider `yaml:"providers"`
 	Clients   []fileClient   `yaml:"clients"`
 	Resources []fileResource `yaml:"resources"`
@@ -100,6 +101,10 @@ type fileSessions struct {
 	OutageCeiling time.Duration `yaml:"outage_ceiling"`
 }
 
+type fileSnapshot struct {
+	MaxAge time.Duration `yaml:"max_age"`
+}
+
 type fileDrain struct {
 	Wait   time.Duration `yaml:"wait"`
 	Finish time.Duration `yaml:"finish"`
@@ -165,6 +170,8 @@ type fileClient struct {
 	IDTokenAlg             string            `yaml:"id_token_signed_response_alg"`
 	MinACR                 string            `yaml:"min_acr"`
 	Providers              []string          `yaml:"providers"`
+	Stale                  string            `yaml:"stale"`
+	Continuation           bool              `yaml:"continuation"`
 	OptionalScopes         []string          `yaml:"optional_scopes"`
 	Language               string            `yaml:"language"`
 	ClientURI              string            `yaml:"client_uri"`

@@ -51,6 +51,7 @@ func TestDefaults(t *testing.T) {
 		Health:    Health{Probes: true},
 		Languages: Languages{Default: "ko"},
 		Drain:     Drain{Finish: 10 * time.Second},
+		Snapshot:  Snapshot{MaxAge: 168 * time.Hour},
 		Limits:    DefaultLimits(),
 		Log:       Log{Level: "info"},
 	}
@@ -87,6 +88,7 @@ clients:
     id_token_signed_response_alg: EdDSA
     min_acr: phr
     providers: [kakao]
+    stale: allow
     language: ja
     client_uri: https://shop.example.kr/
     initiate_login_uri: https://shop.example.kr/login
@@ -106,7 +108,7 @@ clients:
 		SecretHashes: [][32]byte{client.HashSecret(shopSecret), hash}, AuthMethod: "client_secret_post",
 		RedirectURIs: []string{"https://shop.example.kr/callback"}, PostLogoutRedirectURIs: []string{"https://shop.example.kr/"},
 		GrantTypes: []string{"authorization_code", "client_credentials"}, Subject: "pairwise", Sector: "shop.example.kr",
-		IDTokenAlg: keys.EdDSA, MinACR: "phr", Providers: []string{"kakao"}, Language: "ja",
+		IDTokenAlg: keys.EdDSA, MinACR: "phr", Providers: []string{"kakao"}, StaleAllowed: true, Language: "ja",
 		URI: "https://shop.example.kr/", InitiateLoginURI: "https://shop.example.kr/login", LogoURI: "https://shop.example.kr/logo.png",
 		PolicyURI: "https://shop.example.kr/privacy", TermsURI: "https://shop.example.kr/terms",
 	}

@@ -49,6 +49,8 @@ type entry struct {
 	public      bool
 	native      bool
 	firstParty  bool
+	stale       bool
+	continued   bool
 	initiate    string
 	uri         string
 	backchannel string
@@ -66,6 +68,8 @@ func (e *entry) flags(cmd *cobra.Command) {
 	f.BoolVar(&e.public, "public", false, "an app that cannot keep a secret")
 	f.BoolVar(&e.native, "native", false, "an installed app")
 	f.BoolVar(&e.firstParty, "first-party", false, "our own: nobody is asked for consent")
+	f.BoolVar(&e.stale, "stale-allowed", false, "people may log in while the site is cut off for longer than 60 s")
+	f.BoolVar(&e.continued, "continuation", false, "people this browser knows may go on while no database answers")
 	f.StringVar(&e.initiate, "initiate-login-uri", "", "where a login begins anew, as `URI`")
 	f.StringVar(&e.uri, "client-uri", "", "its home page, as `URI`")
 	f.StringVar(&e.backchannel, "backchannel-logout-uri", "", "where it is told that a session has ended, as `URI`")
@@ -77,7 +81,7 @@ func (e *entry) document(cmd *cobra.Command, id string) ([]byte, error) {
 	if e.from == "" {
 		return e.said(id)
 	}
-	for _, name := range []string{"name", "redirect-uri", "post-logout-redirect-uri", "provider", "grant-type", "public", "native", "first-party", "initiate-login-uri", "client-uri", "backchannel-logout-uri"} {
+	for _, name := range []string{"name", "redirect-uri", "post-logout-redirect-uri", "provider", "grant-type", "public", "native", "first-party", "stale-allowed", "continuation", "initiate-login-uri", "client-uri", "backchannel-logout-uri"} {
 		if cmd.Flags().Changed(name) {
 			return nil, usageError{fmt.Errorf("--%s: with --from, the file says it", name), cmd.CommandPath()}
 		}

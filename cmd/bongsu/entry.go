@@ -25,7 +25,12 @@ func (e *entry) said(id string) ([]byte, error) {
 			keys[key] = value
 		}
 	}
-	for key, value := range map[string]bool{"public": e.public, "native": e.native, "first_party": e.firstParty} {
+	if e.stale {
+		keys["stale"] = "allow"
+	}
+	for key, value := range map[string]bool{
+		"public": e.public, "native": e.native, "first_party": e.firstParty, "continuation": e.continued,
+	} {
 		if value {
 			keys[key] = true
 		}
