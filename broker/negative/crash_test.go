@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bongsu/bongsu/broker/journal"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -19,25 +20,25 @@ type testDisk struct {
 	writes, syncs                int
 }
 
-func (d *testDisk) disk() disk {
-	return disk{
-		create: func(path string) (file, error) {
+func (d *testDisk) disk() journal.Disk {
+	return journal.Disk{
+		Create: func(path string) (journal.File, error) {
 			return d.open(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0)
 		},
-		append: func(path string, size int64) (file, error) {
+		Append: func(path string, size int64) (journal.File, error) {
 			return d.open(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, size)
 		},
-		rename: func(from, to string) error {
+		Rename: func(from, to string) error {
 			if err := d.fails(&d.rename); err != nil {
 				return err
 			}
 			return os.Rename(from, to)
 		},
-		syncDir: func(string) error { return d.fails(&d.syncDir) },
+		SyncDir: func(string) error { return d.fails(&d.syncDir) },
 	}
 }
 
-func (d *testDisk) open(path string, flags int, size int64) (file, error) {
+func (d *testDisk) open(path string, flags int, size int64) (journal.File, error) {
 	f, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return nil, err
@@ -230,7 +231,7 @@ func TestWritingTheLogAnewFails(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "negative.log")
 			s := open(t, Options{Path: path, disk: d.disk()})
 			apply(t, s, ended("a"))
-			s.journal.suspect = true
+			s.journal.Distrust()
 
 			*tt.at(d) = broken
 			if err := s.tidy(); !errors.Is(err, broken) {
@@ -248,11 +249,14 @@ func TestWritingTheLogAnewFails(t *testing.T) {
 	}
 }
 
+// grown is how many lines of one fact are more than a log keeps.
+const grown = 4099
+
 func TestTheLogStaysInProportion(t *testing.T) {
 	d := new(testDisk)
 	path := filepath.Join(t.TempDir(), "negative.log")
 	s := open(t, Options{Path: path, disk: d.disk()})
-	for range compactAfter + 3 {
+	for range grown {
 		apply(t, s, ended("a"))
 	}
 	before := len(read(t, path))
@@ -270,14 +274,14 @@ func TestTheLogStaysInProportion(t *testing.T) {
 func TestOneSyncForMany(t *testing.T) {
 	d := new(testDisk)
 	s := open(t, Options{Path: filepath.Join(t.TempDir(), "negative.log"), disk: d.disk()})
-	batches := make([]*batch, 50)
+	batches := make([]*journal.Batch, 50)
 	for i := range batches {
-		batches[i] = s.journal.enqueue(recordOf(ended(numbered(i))))
+		batches[i] = s.journal.Append(recordOf(ended(numbered(i))).encode())
 	}
 	var all sync.WaitGroup
 	for _, b := range batches {
 		all.Go(func() {
-			if err := s.journal.commit(b); err != nil {
+			if err := s.journal.Commit(b); err != nil {
 				t.Errorf("commit: %v", err)
 			}
 		})

@@ -2,75 +2,44 @@ package negative
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"iter"
 	"log/slog"
-	"os"
-	"path/filepath"
+
+	"github.com/bongsu/bongsu/broker/journal"
 )
 
 // openJournal reads the log into memory and opens it for what comes.
-func (s *Set) openJournal(ctx context.Context, o Options) (err error) {
-	if o.disk.create == nil {
-		o.disk = osDisk
-	}
-	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+func (s *Set) openJournal(ctx context.Context, o Options) error {
+	s.mu.Lock()
+	s.reading = true
+	opened, found, err := journal.Open(journal.Options{
+		Path: o.Path, Name: "negative log", Read: s.restore, All: s.bodies, Disk: o.disk,
+	})
+	s.reading = false
+	s.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	if s.locked, err = lock(o.Path + ".lock"); err != nil {
-		return err
-	}
-	found, err := s.restore(o.Path)
-	if err != nil {
-		return errors.Join(err, s.locked.Close())
-	}
-	out, err := o.disk.append(o.Path, found.end)
-	if err != nil {
-		return errors.Join(err, s.locked.Close())
-	}
-	s.journal = &journal{path: o.Path, disk: o.disk, state: s.records, out: out, lines: found.lines}
-	if found.torn {
+	s.journal = opened
+	if found.Torn {
 		s.logger.LogAttrs(ctx, slog.LevelInfo, "negative log ended in an unfinished write, which was cut off")
 	}
-	if found.damaged > 0 {
+	if found.Damaged > 0 {
 		// What the damaged lines said is only in the store now.
 		s.watermark.Store(0)
-		s.journal.suspect = true
 		s.logger.LogAttrs(ctx, slog.LevelError, "negative log is damaged; reading the feed from its start",
-			slog.Int("lines", found.damaged))
+			slog.Int("lines", found.Damaged))
 	}
 	return nil
 }
 
-// restore merges the log at path. One that does not exist is empty.
-func (s *Set) restore(path string) (condition, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return condition{}, nil
+// restore merges a line of the log. The caller holds mu.
+func (s *Set) restore(body []byte) bool {
+	r, ok := decode(body)
+	if ok && (r.Watermark != 0 || wellFormed(r.fact())) {
+		s.merge(r)
 	}
-	if err != nil {
-		return condition{}, err
-	}
-	return s.merged(f)
-}
-
-func (s *Set) merged(log io.ReadCloser) (condition, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.reading = true
-	defer func() { s.reading = false }()
-	found, err := readLog(log, func(r record) {
-		if r.Watermark != 0 || wellFormed(r.fact()) {
-			s.merge(r)
-		}
-	})
-	if err = errors.Join(err, log.Close()); err != nil {
-		return condition{}, fmt.Errorf("read: %w", err)
-	}
-	return found, nil
+	return ok
 }
 
 // announce tells OnFact what stands.
@@ -92,7 +61,18 @@ func (s *Set) tidy() error {
 	if s.journal == nil {
 		return nil
 	}
-	return s.journal.tidy(s.Len())
+	return s.journal.Tidy(s.Len())
+}
+
+// bodies is all that the log must say, as its lines say it.
+func (s *Set) bodies() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for r := range s.records() {
+			if !yield(r.encode()) {
+				return
+			}
+		}
+	}
 }
 
 // records is all that the log must say: memory is always ahead of it.

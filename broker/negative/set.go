@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"sync"
@@ -13,14 +12,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bongsu/bongsu/broker/journal"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
 // The errors of this package. Test them with [errors.Is].
 var (
-	ErrFact   = errors.New("negative: not a fact")                     // no kind, no id, or an id of more than 255 bytes or with control characters
-	ErrLift   = errors.New("negative: only the store's writer lifts")  // a lifted fact without a revision
-	ErrLocked = errors.New("negative: another process keeps this log") // one process per log
+	ErrFact   = errors.New("negative: not a fact")                    // no kind, no id, or an id of more than 255 bytes or with control characters
+	ErrLift   = errors.New("negative: only the store's writer lifts") // a lifted fact without a revision
+	ErrLocked = journal.ErrLocked                                     // one process per log
 )
 
 // maxID bounds the id of a fact in bytes, maxKind its kind.
@@ -63,7 +63,7 @@ type Options struct {
 	// five seconds at most.
 	DoubtFor time.Duration
 
-	disk disk // tests; zero is the real one
+	disk journal.Disk // tests; zero is the real one
 }
 
 // Set is the set of negative facts of this node. It is safe for concurrent use.
@@ -89,11 +89,9 @@ type Set struct {
 	doubted  atomic.Int64
 	doubtFor time.Duration
 
-	wake    chan struct{} // something waits to be sent
-	hurry   chan struct{} // the feed is to be read now
-	journal *journal      // nil: memory only
-	locked  io.Closer     // nil: memory only
-	closed  atomic.Bool
+	wake    chan struct{}    // something waits to be sent
+	hurry   chan struct{}    // the feed is to be read now
+	journal *journal.Journal // nil: memory only
 }
 
 // Open reads the log and then the feed as far as the store answers within two
@@ -134,10 +132,10 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 // Close releases the log. Facts applied afterwards are refused. It may be
 // called twice.
 func (s *Set) Close() error {
-	if s.journal == nil || !s.closed.CompareAndSwap(false, true) {
+	if s.journal == nil {
 		return nil
 	}
-	return errors.Join(s.journal.close(), s.locked.Close())
+	return s.journal.Close()
 }
 
 // Has reports whether a fact of that kind stands, or is to be obeyed because of
@@ -221,18 +219,18 @@ func (s *Set) Apply(ctx context.Context, f store.Fact) error {
 // keep merges records into memory and returns when the log has them.
 func (s *Set) keep(records ...record) error {
 	s.mu.Lock()
-	var b *batch
+	var b *journal.Batch
 	for _, r := range records {
 		s.merge(r)
 		if s.journal != nil {
-			b = s.journal.enqueue(r)
+			b = s.journal.Append(r.encode())
 		}
 	}
 	s.mu.Unlock()
 	if b == nil {
 		return nil
 	}
-	return s.journal.commit(b)
+	return s.journal.Commit(b)
 }
 
 // merge takes one record into memory. The caller holds mu.

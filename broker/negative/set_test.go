@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/bongsu/bongsu/broker/journal"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -82,8 +83,8 @@ func TestTheLongestFactFitsALine(t *testing.T) {
 	if !wellFormed(f) {
 		t.Fatal("not well formed")
 	}
-	if n := len(appendLine(nil, r)); n > maxLine {
-		t.Errorf("line of %d bytes, at most %d can be read", n, maxLine)
+	if n := len(journal.AppendLine(nil, r.encode())); n > journal.MaxLine {
+		t.Errorf("line of %d bytes, at most %d can be read", n, journal.MaxLine)
 	}
 }
 
@@ -227,7 +228,7 @@ func TestARestartChangesNothing(t *testing.T) {
 		}
 		for _, step := range rapid.SliceOfN(rapid.Custom(anyStep), 0, 30).Draw(t, "steps") {
 			if step.anew {
-				s.journal.suspect = true
+				s.journal.Distrust()
 				err = s.tidy()
 			} else {
 				err = s.keep(step.records...)
@@ -326,9 +327,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 		all.Go(func() {
 			for range 5 {
-				s.journal.writing.Lock()
-				s.journal.suspect = true
-				s.journal.writing.Unlock()
+				s.journal.Distrust()
 				if err := s.tidy(); err != nil {
 					t.Errorf("tidy: %v", err)
 				}
