@@ -43,8 +43,11 @@ var words = map[string][]string{
 }
 
 // general is a path without its indexes: providers.timeout for
-// providers[0].timeout.
+// providers[0].timeout, and clients.pkce for the client.pkce of a registration.
 func general(path string) string {
+	if of, ok := strings.CutPrefix(path, clientPath+"."); ok {
+		path = "clients." + of
+	}
 	for {
 		before, rest, ok := strings.Cut(path, "[")
 		if !ok {

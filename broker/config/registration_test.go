@@ -47,6 +47,20 @@ min_acr:
 	}
 }
 
+func TestARegistrationSaysItsWordsAsTheFileDoes(t *testing.T) {
+	const said = `{"id":"shop","name":"Shop","redirect_uris":["https://shop.example/cb"],"pkce":"optional","stale":"allow","continuation":true}`
+	built, err := node().Client([]byte(said), hashed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !built.PKCEOptional || !built.StaleAllowed || !built.Continuation {
+		t.Errorf("it means %+v", built)
+	}
+	if _, err := node().Client([]byte(strings.Replace(said, "allow", "alow", 1)), hashed()); err == nil || !strings.Contains(err.Error(), `did you mean "allow"?`) {
+		t.Errorf("a word that is none: %v", err)
+	}
+}
+
 func TestARegistrationThatCannotBeUnderstood(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"an unknown key", "id: shop\nnamed: Shop", `shop.yaml:2:1: unknown key "named" in client (did you mean "name"?)`},
