@@ -132,16 +132,22 @@ install_everything() {
 	need_modules
 }
 
-# in_namespaces RUN TIMEOUT [FLAG…]: the tests RUN of real processes in network
-# namespaces, as root; built, with FLAGs, as whoever runs this, so that root leaves
-# nothing in their caches.
+# in_namespaces PACKAGE RUN TIMEOUT [BUILD FLAG…] [-- TEST FLAG…]: the tests RUN of
+# a package under deploy, of real processes in network namespaces, as root; built as
+# whoever runs this, so that root leaves nothing in their caches. A flag for tests
+# has -test. in front.
 in_namespaces() {
-	local run=$1 timeout=$2 dir status=0
-	shift 2
+	local package=$1 run=$2 timeout=$3 dir status=0 build=()
+	shift 3
+	while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
+		build+=("$1")
+		shift
+	done
+	[ "$#" = 0 ] || shift
 	dir=$(mktemp -d)
-	CGO_ENABLED=0 go build -o "$dir/bongsu" ./cmd/bongsu && go test "$@" -c -o "$dir/netns.test" ./deploy/netns && (
-		cd deploy/netns && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="$BONGSU_TEST_POSTGRES" \
-			"$dir/netns.test" -test.run "$run" -test.v -test.timeout "$timeout"
+	CGO_ENABLED=0 go build "${build[@]}" -o "$dir/bongsu" ./cmd/bongsu && go test "${build[@]}" -c -o "$dir/real.test" "./deploy/$package" && (
+		cd "deploy/$package" && as_root env BONGSU_TEST_BINARY="$dir/bongsu" BONGSU_TEST_POSTGRES="${BONGSU_TEST_POSTGRES:-}" \
+			"$dir/real.test" -test.run "$run" -test.v -test.timeout "$timeout" "$@"
 	) || status=$?
 	rm -r "$dir"
 	return "$status"

@@ -61,7 +61,7 @@ step "repeated" go test -count="$REPEAT" -shuffle=on -skip '^TestNamespaces' -ti
 step "64 gossip nodes" go test -tags nightly -count=1 -v -timeout 10m -run '^TestSixtyFourNodes$' ./broker/cluster
 step "every outage" go test -tags nightly -count=1 -v -timeout 40m -run '^TestEveryOutage$' ./broker/simulate
 step "a flood of logins begun" go test -tags nightly -count=1 -v -timeout 20m -run '^TestAB78WholeFlood$' ./broker
-step "every fault below three real sites" in_namespaces '^TestNamespaces' 40m -tags nightly
+step "every fault below three real sites" in_namespaces netns '^TestNamespaces' 40m -tags nightly
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "a million people" go run ./deploy/bench volume
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...

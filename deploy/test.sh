@@ -68,7 +68,7 @@ lane_faults() {
 	local faults status=0
 	go test -count=1 -run '^TestFault' ./broker &
 	faults=$!
-	in_namespaces '^TestNamespaces$' 200s || status=$?
+	in_namespaces netns '^TestNamespaces$' 200s || status=$?
 	wait "$faults" || status=$?
 	return "$status"
 }

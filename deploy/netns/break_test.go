@@ -19,15 +19,6 @@ func (f *front) hush() (speak func()) {
 	return sync.OnceFunc(func() { f.quiet.Store(nil); close(again) })
 }
 
-// fail makes names fail in a way, or heals them.
-func (z *zone) fail(how illness, names ...string) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	for _, name := range names {
-		z.ill[name] = how
-	}
-}
-
 // namesOf are the names that a machine serves.
 func namesOf(machine string) []string {
 	all := names()

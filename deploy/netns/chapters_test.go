@@ -12,6 +12,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 )
 
 // goodDay: everybody logs in at every site as the same person, and once with
@@ -81,7 +82,7 @@ func (s *story) inFlight(by website, breaks func()) (cut time.Time, arrived func
 // that it is Kakao.
 func (s *story) dark() {
 	s.goTo(shop)
-	cut, arrived := s.inFlight(shop, func() { s.cable("kakao", "wide", false) })
+	cut, arrived := s.inFlight(shop, func() { s.cable("kakao", machines.Wide, false) })
 	s.await("Kakao is down", cut, foundWithin, sites, func(_ string, h admin.Health) bool {
 		return verdict(h, "kakao").State == health.Down
 	})
@@ -94,7 +95,7 @@ func (s *story) dark() {
 		s.led("naver", known, shop, name)
 	}
 	arrived()
-	s.cable("kakao", "wide", true)
+	s.cable("kakao", machines.Wide, true)
 }
 
 // cutOff: the way from seoul to Google leads nowhere. Seoul says that it is
@@ -185,7 +186,7 @@ const (
 // Nobody's verdict moves for any of that, nor any login fails.
 func (s *story) partition() {
 	steady := s.steady("seoul", "busan")
-	s.cable("seoul", "gossip", false)
+	s.cable("seoul", machines.Inner, false)
 	cut := time.Now()
 	s.dies()
 	s.freezes()
@@ -199,7 +200,7 @@ func (s *story) partition() {
 		return !busan && !tokyo
 	})
 	mended := time.Now()
-	s.cable("seoul", "gossip", true)
+	s.cable("seoul", machines.Inner, true)
 	s.await("every site hears all again", mended, healWithin, sites, func(_ string, h admin.Health) bool {
 		for _, name := range sites {
 			if fresh, _ := heard(h, name); !fresh {
@@ -288,7 +289,7 @@ const startWithin = 15 * time.Second
 // orders.
 func (s *story) nobody() {
 	for _, way := range ownWays {
-		s.cable(way, "wide", false)
+		s.cable(way, machines.Wide, false)
 	}
 	seoul := s.all["seoul"]
 	seoul.kill()

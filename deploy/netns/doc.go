@@ -4,7 +4,7 @@
 //
 //	people ─┐                      ┌─ seoul ─┐
 //	kakao  ─┤                      ├─ busan ─┤
-//	naver  ─┼── bridge "wide" ─────┼─ tokyo ─┼── bridge "gossip"
+//	naver  ─┼── bridge "wide" ─────┼─ tokyo ─┼── bridge "inner"
 //	google ─┤                      └─────────┘
 //	store  ─┤
 //	names  ─┘

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/admin"
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
@@ -99,33 +100,33 @@ func answers(f fakeidp.Fault) func(*story, *fakeidp.Upstream) func() {
 func below() []ordeal {
 	return []ordeal{
 		{fault: fakeidp.Dark, found: health.Down, breaks: func(s *story, _ *fakeidp.Upstream) func() {
-			s.cable("kakao", "wide", false)
-			return func() { s.cable("kakao", "wide", true) }
+			s.cable("kakao", machines.Wide, false)
+			return func() { s.cable("kakao", machines.Wide, true) }
 		}},
-		{fault: fakeidp.DNS, variant: "servfail", found: health.Down, breaks: unnamed(servfail)},
-		{fault: fakeidp.DNS, variant: "nxdomain", found: health.Down, breaks: unnamed(nxdomain)},
-		{fault: fakeidp.DNS, variant: "stale", found: health.Down, breaks: unnamed(stale)},
+		{fault: fakeidp.DNS, variant: "servfail", found: health.Down, breaks: unnamed(machines.Servfail)},
+		{fault: fakeidp.DNS, variant: "nxdomain", found: health.Down, breaks: unnamed(machines.NXDomain)},
+		{fault: fakeidp.DNS, variant: "stale", found: health.Down, breaks: unnamed(machines.Stale)},
 		{fault: fakeidp.HalfOpen, variant: "silent", found: health.Down, breaks: func(s *story, _ *fakeidp.Upstream) func() {
 			return s.fronts["kakao"].hush()
 		}},
 		{fault: fakeidp.HalfOpen, variant: "drop", found: health.Down, breaks: drops},
 		{fault: fakeidp.WrongCertificate, variant: "name", found: health.Down, breaks: func(s *story, _ *fakeidp.Upstream) func() {
-			return s.show(s.issuers.ours, s.issuers.ours.root.NotAfter, canaryHost)
+			return s.show(s.issuers.ours, s.issuers.ours.Root.NotAfter, canaryHost)
 		}},
 		{fault: fakeidp.WrongCertificate, variant: "expired", found: health.Down, breaks: func(s *story, _ *fakeidp.Upstream) func() {
 			return s.show(s.issuers.ours, time.Now().Add(-time.Minute), namesOf("kakao")...)
 		}},
 		{fault: fakeidp.WrongCertificate, variant: "foreign", found: health.Down, breaks: func(s *story, _ *fakeidp.Upstream) func() {
-			return s.show(s.issuers.foreign, s.issuers.foreign.root.NotAfter, namesOf("kakao")...)
+			return s.show(s.issuers.foreign, s.issuers.foreign.Root.NotAfter, namesOf("kakao")...)
 		}},
 	}
 }
 
 // drops has Kakao's machine hear everything and reach nobody.
 func drops(s *story, _ *fakeidp.Upstream) func() {
-	ranges := []string{homes + "0.0/17", homes + "128.0/17", address("people") + "/32"} // narrower than the way that there is
+	ranges := []string{machines.Homes + "0.0/17", machines.Homes + "128.0/17", s.Address("people") + "/32"} // narrower than the way that there is
 	for _, name := range sites {
-		ranges = append(ranges, address(name)+"/32")
+		ranges = append(ranges, s.Address(name)+"/32")
 	}
 	all := func(open bool) {
 		for _, to := range ranges {
@@ -137,18 +138,18 @@ func drops(s *story, _ *fakeidp.Upstream) func() {
 }
 
 // unnamed has Kakao's names fail.
-func unnamed(how illness) func(*story, *fakeidp.Upstream) func() {
+func unnamed(how machines.Illness) func(*story, *fakeidp.Upstream) func() {
 	return func(s *story, _ *fakeidp.Upstream) func() {
-		s.zone.fail(how, namesOf("kakao")...)
-		return func() { s.zone.fail("", namesOf("kakao")...) }
+		s.zone.Fail(how, namesOf("kakao")...)
+		return func() { s.zone.Fail("", namesOf("kakao")...) }
 	}
 }
 
 // show has Kakao's machine show another certificate to whoever connects, until the
 // function is called that it returns.
-func (s *story) show(by *issuer, until time.Time, names ...string) func() {
+func (s *story) show(by *machines.Authority, until time.Time, names ...string) func() {
 	kakao := s.fronts["kakao"]
-	kakao.show(&tls.Certificate{Certificate: [][]byte{s.sign(by, until, names...)}, PrivateKey: by.key})
+	kakao.show(&tls.Certificate{Certificate: [][]byte{s.sign(by, until, names...)}, PrivateKey: by.Key()})
 	return func() { kakao.show(nil) }
 }
 

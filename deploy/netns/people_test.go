@@ -21,6 +21,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/dev/browser"
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 )
 
 // website is a client, with the ways that it offers in their order.
@@ -89,10 +90,10 @@ type road struct {
 
 // road leads from another network every time.
 func (p *person) road() *road {
-	home := &net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("%s%d.%d", homes, rand.N(256), 1+rand.N(254)))}
+	home := &net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("%s%d.%d", machines.Homes, rand.N(256), 1+rand.N(254)))}
 	by := func(find func(ctx context.Context, name string) (netip.Addr, error)) *http.Transport {
 		return &http.Transport{
-			DisableKeepAlives: true, ResponseHeaderTimeout: answerWithin, TLSHandshakeTimeout: connectWithin,
+			DisableKeepAlives: true, ResponseHeaderTimeout: answerWithin, TLSHandshakeTimeout: machines.ConnectWithin,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.authority},
 			DialContext: func(ctx context.Context, _, name string) (net.Conn, error) {
 				host, port, err := net.SplitHostPort(name)
@@ -103,13 +104,15 @@ func (p *person) road() *road {
 				if err != nil {
 					return nil, err
 				}
-				return p.dialAs(ctx, "people", home, "tcp4", net.JoinHostPort(at.String(), port))
+				return p.DialAs(ctx, machines.People, home, "tcp4", net.JoinHostPort(at.String(), port))
 			},
 		}
 	}
-	r := &road{person: p, to: map[string]*http.Transport{}, outside: by(p.lookup)}
+	r := &road{person: p, to: map[string]*http.Transport{}, outside: by(func(ctx context.Context, name string) (netip.Addr, error) {
+		return p.Lookup(ctx, machines.People, name)
+	})}
 	for _, name := range sites {
-		r.to[name] = by(func(context.Context, string) (netip.Addr, error) { return netip.MustParseAddr(address(name)), nil })
+		r.to[name] = by(func(context.Context, string) (netip.Addr, error) { return netip.MustParseAddr(p.Address(name)), nil })
 	}
 	return r
 }

@@ -13,17 +13,17 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/admin"
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 )
 
 // command is the program on the site's machine.
 func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", s.network.name(s.name), s.program}, args...)...)
+	cmd := s.Command(ctx, s.name, s.program, args...)
 	cmd.Dir = s.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SSL_CERT_FILE=" + s.rootFile, "SSL_CERT_DIR=" + s.dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SSL_CERT_FILE=" + s.files.Root, "SSL_CERT_DIR=" + s.dir}
 	return cmd
 }
 
@@ -51,11 +51,10 @@ func (s *site) mustRun(args ...string) string {
 func (s *site) start() error {
 	cmd := s.command(context.Background(), "serve", "--config", s.config())
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	if err := cmd.Start(); err != nil {
+	r, err := machines.Start(cmd)
+	if err != nil {
 		return err
 	}
-	r := &running{process: cmd.Process, ended: make(chan struct{})}
-	go func() { r.err = cmd.Wait(); close(r.ended) }()
 	s.running = r
 
 	late := time.NewTimer(readyWithin)
@@ -66,8 +65,8 @@ func (s *site) start() error {
 			return nil
 		}
 		select {
-		case <-r.ended:
-			return fmt.Errorf("%s ended: %w: %s", s.name, r.err, s.tail())
+		case <-r.Ended():
+			return fmt.Errorf("%s ended: %w: %s", s.name, r.Err(), s.tail())
 		case <-late.C:
 			return fmt.Errorf("%s is not ready after %s: %w: %s", s.name, readyWithin, err, s.tail())
 		case <-time.After(50 * time.Millisecond):
@@ -77,18 +76,16 @@ func (s *site) start() error {
 
 // kill ends the process as a power cut would.
 func (s *site) kill() {
-	s.t.Helper()
-	s.must(s.running.process.Kill())
-	<-s.running.ended
+	s.running.Kill()
 	s.running = nil
 }
 
 // freeze stops the process as a machine does that swaps: connections are taken
 // and nothing is answered.
-func (s *site) freeze() { s.t.Helper(); s.must(s.running.process.Signal(syscall.SIGSTOP)) }
+func (s *site) freeze() { s.t.Helper(); s.must(s.running.Freeze()) }
 
 // thaw undoes freeze.
-func (s *site) thaw() { s.t.Helper(); s.must(s.running.process.Signal(syscall.SIGCONT)) }
+func (s *site) thaw() { s.t.Helper(); s.must(s.running.Thaw()) }
 
 // end stops the process as an operator does, and says what it logged if the test
 // failed.
@@ -105,20 +102,9 @@ func (s *site) end() {
 	}
 }
 
-func (s *site) stop(r *running) {
-	_ = r.process.Signal(syscall.SIGCONT)
-	_ = r.process.Signal(syscall.SIGTERM) // it may have ended by itself, which its exit code tells
-	late := time.NewTimer(stopWithin)
-	defer late.Stop()
-	select {
-	case <-r.ended:
-		if r.err != nil {
-			s.t.Errorf("%s ended with %v", s.name, r.err)
-		}
-	case <-late.C:
-		_ = r.process.Kill() // at the same time it may have ended
-		<-r.ended
-		s.t.Errorf("%s did not stop within %s", s.name, stopWithin)
+func (s *site) stop(r *machines.Process) {
+	if err := r.Stop(stopWithin); err != nil {
+		s.t.Errorf("%s ended with %v", s.name, err)
 	}
 }
 

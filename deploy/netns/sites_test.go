@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/wrap"
 	"github.com/bongsu/bongsu/providers/fakeidp"
@@ -30,6 +31,8 @@ var sites = []string{"seoul", "busan", "tokyo"}
 const binary = "BONGSU_TEST_BINARY"
 
 const (
+	commandWithin = 30 * time.Second // one command, on a busy machine
+
 	adminAddress = "127.0.0.1:9090" // of every site, on its own loopback
 	readyWithin  = 30 * time.Second // from the start to the first login, on a busy machine
 	stopWithin   = 15 * time.Second
@@ -54,17 +57,10 @@ type site struct {
 	admin   *http.Client
 	secret  string // of the operator
 
-	running *running // nil while there is no process
+	running *machines.Process // nil while there is no process
 
 	// resting is what a load balancer knows: nobody is sent here.
 	resting atomic.Bool
-}
-
-// running is a process; ip has become the program.
-type running struct {
-	process *os.Process
-	ended   chan struct{} // closed when it has
-	err     error         // then: how
 }
 
 func (s *site) config() string { return filepath.Join(s.dir, "bongsu.yaml") }
@@ -124,10 +120,10 @@ func (f *fleet) found(name string) {
 	s.secret = strings.TrimSpace(string(credential))
 	var text bytes.Buffer
 	f.must(settings.Execute(&text, map[string]any{
-		"Site": name, "Wide": address(name), "Gossip": gossip + number(name), "Issuer": issuerHost,
-		"Cert": f.certFile, "Key": f.keyFile, "Admin": adminAddress, "Database": f.database,
-		"Private": private, "Gossips": gossip + "0/24", "Canary": canaryHost,
-		"Seeds": seeds(), "Providers": f.registrations(), "Clients": []website{shop, travel},
+		"Site": name, "Wide": f.Address(name), "Gossip": f.InnerAddress(name), "Issuer": issuerHost,
+		"Cert": f.files.Certificate, "Key": f.files.Key, "Admin": adminAddress, "Database": f.database,
+		"Private": machines.Private, "Gossips": machines.InnerNetwork, "Canary": canaryHost,
+		"Seeds": f.seeds(), "Providers": f.registrations(), "Clients": []website{shop, travel},
 	}))
 	f.must(os.WriteFile(s.config(), text.Bytes(), 0o600))
 	s.log, err = os.Create(filepath.Join(f.dir, name+".log"))
@@ -143,10 +139,10 @@ func (f *fleet) found(name string) {
 func (s *site) secretFile(name string) string { return filepath.Join(s.dir, "secrets", name) }
 
 // seeds are where the sites look for each other.
-func seeds() []string {
+func (w *world) seeds() []string {
 	var all []string
 	for _, name := range sites {
-		all = append(all, gossip+number(name)+":7946")
+		all = append(all, w.InnerAddress(name)+":7946")
 	}
 	return all
 }

@@ -4,23 +4,15 @@ package netns
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
 	"maps"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +20,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/store/pgtest"
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
@@ -64,14 +57,12 @@ type world struct {
 
 	dir       string
 	authority *x509.CertPool
-	rootFile  string // the authority, for the sites
-	certFile  string // and what it signed, for all names there are
-	keyFile   string
-	direct    string // the database as the test reaches it
-	database  string // and as the sites do
+	files     machines.Files // the authority, and what it signed, for all names there are
+	direct    string         // the database as the test reaches it
+	database  string         // and as the sites do
 	providers *fakeidp.Server
 	fronts    map[string]*front // by machine
-	zone      *zone
+	zone      *machines.Zone
 	issuers   issuers
 }
 
@@ -80,11 +71,13 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{network: newNetwork(t, dir), dir: dir, fronts: map[string]*front{}}
-	w.zone = w.resolve(names())
+	var err error
+	w.zone, err = w.Resolve(names())
+	w.must(err)
+	t.Cleanup(func() { w.must(w.zone.Close()) })
 	certificate := w.certify()
 	w.direct = pgtest.Database(t, "netns", func(context.Context, string) error { return nil })
 	w.relay(w.direct)
-	var err error
 	w.providers, err = fakeidp.New(fakeidp.Options{
 		BaseURL: "https://providers.test", Upstreams: upstreams, Clients: map[string]fakeidp.Client{},
 	})
@@ -100,7 +93,7 @@ func newWorld(t *testing.T) *world {
 // serve serves HTTPS on a machine until the test ends.
 func (w *world) serve(machine string, certificate *tls.Certificate, h http.Handler) {
 	w.t.Helper()
-	l := &front{Listener: w.listen(machine, "443"), own: certificate}
+	l := &front{Listener: w.listen(machine, 443), own: certificate}
 	w.fronts[machine] = l
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
@@ -120,38 +113,12 @@ func (w *world) serve(machine string, certificate *tls.Certificate, h http.Handl
 }
 
 // issuers are the authority that everybody trusts, and one that nobody does.
-type issuers struct{ ours, foreign *issuer }
-
-type issuer struct {
-	key  *ecdsa.PrivateKey
-	root *x509.Certificate
-	raw  []byte
-}
-
-func (w *world) issuer(name string) *issuer {
-	w.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	w.must(err)
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
-	w.must(err)
-	return &issuer{key, root, raw}
-}
+type issuers struct{ ours, foreign *machines.Authority }
 
 // sign makes a certificate for some names, good until a moment.
-func (w *world) sign(i *issuer, until time.Time, names ...string) []byte {
+func (w *world) sign(by *machines.Authority, until time.Time, names ...string) []byte {
 	w.t.Helper()
-	slices.Sort(names)
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: i.root.NotBefore, NotAfter: until,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, leaf, i.root, i.key.Public(), i.key)
+	raw, err := by.Sign(until, names...)
 	w.must(err)
 	return raw
 }
@@ -159,31 +126,17 @@ func (w *world) sign(i *issuer, until time.Time, names ...string) []byte {
 // certify makes the authorities, and a certificate for every name.
 func (w *world) certify() tls.Certificate {
 	w.t.Helper()
-	w.issuers = issuers{w.issuer("Authority of the test"), w.issuer("Authority of nobody")}
-	all := append(slices.Collect(maps.Keys(names())), issuerHost)
-	leaf := w.sign(w.issuers.ours, w.issuers.ours.root.NotAfter, all...)
-	rawKey, err := x509.MarshalPKCS8PrivateKey(w.issuers.ours.key)
+	var err error
+	w.issuers.ours, err = machines.NewAuthority("Authority of the test")
 	w.must(err)
-
-	rootPEM := w.pem("CERTIFICATE", w.issuers.ours.raw)
-	w.rootFile, w.certFile, w.keyFile = w.file("root.pem", rootPEM), w.file("all.pem", w.pem("CERTIFICATE", leaf)), w.file("all.key", w.pem("PRIVATE KEY", rawKey))
-	w.authority = x509.NewCertPool()
-	w.authority.AppendCertsFromPEM(rootPEM)
-	made, err := tls.LoadX509KeyPair(w.certFile, w.keyFile)
+	w.issuers.foreign, err = machines.NewAuthority("Authority of nobody")
+	w.must(err)
+	w.files, err = w.issuers.ours.Write(w.dir, append(slices.Collect(maps.Keys(names())), issuerHost)...)
+	w.must(err)
+	w.authority = w.issuers.ours.Pool()
+	made, err := tls.LoadX509KeyPair(w.files.Certificate, w.files.Key)
 	w.must(err)
 	return made
-}
-
-func (w *world) pem(kind string, der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-}
-
-// file writes a file of the test's own and returns its path.
-func (w *world) file(name string, data []byte) string {
-	w.t.Helper()
-	path := filepath.Join(w.dir, name)
-	w.must(os.WriteFile(path, data, 0o600))
-	return path
 }
 
 // relay makes the PostgreSQL at dsn, which listens on this machine alone, answer
@@ -196,10 +149,10 @@ func (w *world) relay(dsn string) {
 		w.t.Fatalf("the PostgreSQL of the tests is not at host:port: %s", at.Redacted())
 	}
 	server := at.Host
-	at.Host = net.JoinHostPort(address("store"), "5432")
+	at.Host = net.JoinHostPort(w.Address("store"), "5432")
 	w.database = at.String()
 
-	l := w.listen("store", "5432")
+	l := w.listen("store", 5432)
 	r := &relay{server: server, open: map[net.Conn]bool{}}
 	r.running.Go(func() { r.accept(l) })
 	w.t.Cleanup(func() {
@@ -233,7 +186,7 @@ func (r *relay) accept(l net.Listener) {
 // carry carries one connection until either end closes it.
 func (r *relay) carry(near net.Conn) {
 	defer r.end(near)
-	far, err := net.DialTimeout("tcp", r.server, connectWithin)
+	far, err := net.DialTimeout("tcp", r.server, machines.ConnectWithin)
 	if err != nil {
 		return // which the site is told by its own end
 	}

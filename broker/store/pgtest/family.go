@@ -12,20 +12,20 @@ import (
 	"syscall"
 )
 
-// signal sends sig to the server and then to its children, until none is left
-// that did not get it. It returns whom it was sent to.
-func (p *process) signal(sig syscall.Signal) []int {
-	sent := []int{p.pid}
-	_ = syscall.Kill(p.pid, sig) // it may be gone
+// Signal sends sig to the server whose first process is pid and then to its
+// children, until none is left that did not get it. It returns whom it was sent to.
+func Signal(pid int, sig syscall.Signal) []int {
+	sent := []int{pid}
+	_ = syscall.Kill(pid, sig) // it may be gone
 	if sig == syscall.SIGSTOP {
-		for state := stateOf(p.pid); state != 'T' && state != 'Z' && state != 0; state = stateOf(p.pid) {
+		for state := stateOf(pid); state != 'T' && state != 'Z' && state != 0; state = stateOf(pid) {
 			// Until then it may get another child.
 			pause(context.Background())
 		}
 	}
 	for {
 		news := false
-		for _, child := range children(p.pid) {
+		for _, child := range children(pid) {
 			if !slices.Contains(sent, child) {
 				_ = syscall.Kill(child, sig)
 				sent, news = append(sent, child), true
@@ -34,6 +34,21 @@ func (p *process) signal(sig syscall.Signal) []int {
 		if !news {
 			return sent
 		}
+	}
+}
+
+// Kill ends the server whose first process is pid, and all its children, at once,
+// and waits until they are gone; reap collects pid, which is a child of the
+// caller. They are stopped first: as soon as their parent is gone nobody can tell
+// whose children they were.
+func Kill(pid int, reap func()) {
+	family := Signal(pid, syscall.SIGSTOP)
+	for _, member := range family {
+		_ = syscall.Kill(member, syscall.SIGKILL)
+	}
+	reap()
+	for slices.ContainsFunc(family, running) {
+		pause(context.Background())
 	}
 }
 

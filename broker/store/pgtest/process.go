@@ -45,8 +45,8 @@ type process struct {
 	guard    *exec.Cmd
 }
 
-// programs returns where the newest PostgreSQL has its programs.
-func programs() (string, error) {
+// Programs returns where the newest PostgreSQL has its programs.
+func Programs() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil {
 		return "", err
@@ -65,8 +65,8 @@ func programs() (string, error) {
 	return filepath.Dir(path), nil
 }
 
-// account is who runs the server: PostgreSQL refuses to run as root.
-func account() (*syscall.SysProcAttr, error) {
+// Account is who runs the server: PostgreSQL refuses to run as root.
+func Account() (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return &syscall.SysProcAttr{}, nil
 	}
@@ -95,7 +95,7 @@ func folder(disk bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	who, err := account()
+	who, err := Account()
 	if err == nil && who.Credential != nil {
 		err = os.Chown(dir, int(who.Credential.Uid), int(who.Credential.Gid))
 	}
@@ -104,7 +104,7 @@ func folder(disk bool) (string, error) {
 
 // command runs a program as the server's account, in dir.
 func command(dir, name string, args ...string) (*exec.Cmd, error) {
-	who, err := account()
+	who, err := Account()
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ var blank = sync.OnceValues(func() (*process, error) {
 
 // newProcess makes the folder, with a guard that removes it.
 func newProcess(settings []string) (*process, error) {
-	bin, err := programs()
+	bin, err := Programs()
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (p *process) end() error {
 
 // stop has the server end its children and itself, without tidying up.
 func (p *process) stop() {
-	p.signal(syscall.SIGCONT)
+	Signal(p.pid, syscall.SIGCONT)
 	_ = syscall.Kill(p.pid, syscall.SIGQUIT)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -316,15 +316,5 @@ func (p *process) dsn() string {
 	return "postgres://postgres@127.0.0.1:" + strconv.Itoa(p.port) + "/postgres?sslmode=disable"
 }
 
-// kill ends the server and all its children at once. They are stopped first: as
-// soon as their parent is gone nobody can tell whose children they were.
-func (p *process) kill() {
-	family := p.signal(syscall.SIGSTOP)
-	for _, pid := range family {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-	p.reap(0)
-	for slices.ContainsFunc(family, running) {
-		pause(context.Background())
-	}
-}
+// kill ends the server and all its children at once.
+func (p *process) kill() { Kill(p.pid, func() { p.reap(0) }) }

@@ -58,10 +58,10 @@ func (s *Server) Database(name string, migrate Migrate) string {
 func (s *Server) Kill() { s.process.kill() }
 
 // Freeze stops the server: connections are accepted and nothing is answered.
-func (s *Server) Freeze() { s.process.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() { Signal(s.process.pid, syscall.SIGSTOP) }
 
 // Thaw undoes Freeze.
-func (s *Server) Thaw() { s.process.signal(syscall.SIGCONT) }
+func (s *Server) Thaw() { Signal(s.process.pid, syscall.SIGCONT) }
 
 // Restart starts the server again, after Kill or instead of it, and waits until
 // it answers.
