@@ -66,9 +66,14 @@ func serve(ctx context.Context, cfg *config.Config, read func() (*config.Config,
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
+	now, err := newClock(cfg.DataDir)
+	if err != nil {
+		return err
+	}
 	systemd := newNotifier()
 	node, err := broker.New(ctx, cfg, broker.Options{
 		Logger:    logger,
+		Now:       now,
 		OnServing: func() { systemd.tell(ctx, "READY=1") },
 		OnReload:  func(c *config.Config) { _ = level.UnmarshalText([]byte(c.Log.Level)) }, // was validated
 	})
