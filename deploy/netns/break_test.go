@@ -6,6 +6,9 @@ import (
 	"crypto/tls"
 	"maps"
 	"sync"
+	"time"
+
+	"github.com/bongsu/bongsu/deploy/netns/machines"
 )
 
 // show makes new connections see another certificate; nil is the own one.
@@ -28,4 +31,12 @@ func namesOf(machine string) []string {
 		own = append(own, name)
 	}
 	return own
+}
+
+// sign makes a certificate for some names, good until a moment.
+func (w *world) sign(by *machines.Authority, until time.Time, names ...string) []byte {
+	w.t.Helper()
+	raw, err := by.Sign(until, names...)
+	w.must(err)
+	return raw
 }

@@ -115,14 +115,6 @@ func (w *world) serve(machine string, certificate *tls.Certificate, h http.Handl
 // issuers are the authority that everybody trusts, and one that nobody does.
 type issuers struct{ ours, foreign *machines.Authority }
 
-// sign makes a certificate for some names, good until a moment.
-func (w *world) sign(by *machines.Authority, until time.Time, names ...string) []byte {
-	w.t.Helper()
-	raw, err := by.Sign(until, names...)
-	w.must(err)
-	return raw
-}
-
 // certify makes the authorities, and a certificate for every name.
 func (w *world) certify() tls.Certificate {
 	w.t.Helper()
