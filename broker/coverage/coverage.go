@@ -27,6 +27,7 @@ var (
 type Store interface {
 	NoteActivity(ctx context.Context, batch []store.Activity) error
 	Coverage(ctx context.Context, q store.CoverageQuery) (active, covered int64, err error)
+	WaysIn(ctx context.Context, q store.WaysQuery) ([]store.WaysCount, error)
 }
 
 // Provider is a configured way to log in.
@@ -88,6 +89,7 @@ func (o *Options) validate() error {
 type Ledger struct {
 	o      Options
 	ratios *prometheus.GaugeVec
+	ways   *waysGauge
 	lost   prometheus.Counter
 
 	published []string // clients whose ratio was published; publish alone uses it
@@ -104,7 +106,7 @@ func New(o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{
-		o: o, seen: map[key]struct{}{},
+		o: o, seen: map[key]struct{}{}, ways: newWaysGauge(),
 		ratios: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bongsu_accounts_covered_ratio",
 			Help: "Share of a client's accounts, active in 90 days, that could still log in if the provider died now.",
@@ -115,7 +117,7 @@ func New(o Options) (*Ledger, error) {
 		}),
 	}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(l.ratios, l.lost)
+		o.Registerer.MustRegister(l.ratios, l.ways, l.lost)
 	}
 	return l, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/bits"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/broker/store"
@@ -183,6 +185,12 @@ func (b *book) Coverage(_ context.Context, q store.CoverageQuery) (active, cover
 	return 4, int64(len(q.Surviving)), b.closed
 }
 
+func (b *book) WaysIn(context.Context, store.WaysQuery) ([]store.WaysCount, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return []store.WaysCount{{Ways: 1, Accounts: 3}, {Ways: 1 | 2, Accounts: 2}, {Ways: 1 | 4 | 8, Accounts: 1}}, b.closed
+}
+
 // open lets the store answer again.
 func (b *book) open() {
 	b.mu.Lock()
@@ -242,6 +250,59 @@ func TestNotesReachTheStoreInBatches(t *testing.T) {
 	})
 }
 
+func TestHowManyWaysPeopleHave(t *testing.T) {
+	w := newWorld(t)
+	for _, links := range [][]string{{"kakao"}, {"kakao", "daum"}, {"kakao", "naver"}, {"kakao", "daum", "naver", "google"}, {"naver"}} {
+		account := w.person(links...)
+		w.ledger.Note("shop", account)
+		w.ledger.Note("narrow", account) // one person, whatever they visit
+	}
+	w.person("google") // was never here
+	want := func(d Distribution) {
+		t.Helper()
+		got, err := w.ledger.Ways(t.Context())
+		if err != nil || got != d {
+			t.Errorf("got %v, %v, want %v", got, err, d)
+		}
+	}
+	want(Distribution{})
+	if err := w.ledger.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want(Distribution{1: 3, 2: 1, 3: 1}) // kakao and daum stand in one building
+	w.out["naver"] = true
+	want(Distribution{0: 1, 1: 3, 2: 1})
+	w.now = noon.AddDate(0, 0, ActiveFor+1)
+	want(Distribution{})
+}
+
+// Whatever shares its fate with whatever else, the largest choice is found.
+func TestWaysThatAreApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 9).Draw(t, "ways")
+		ways := make([]Provider, n)
+		for i := range ways {
+			for _, d := range rapid.SliceOfNDistinct(rapid.IntRange(0, 7), 1, 3, rapid.ID[int]).Draw(t, "domains") {
+				ways[i].Domains = append(ways[i].Domains, fmt.Sprint(d))
+			}
+		}
+		clashes := clashesOf(ways)
+		best := 0
+		for set := range uint64(1) << n {
+			good := true
+			for i := range n {
+				good = good && (set&(1<<i) == 0 || set&clashes[i] == 1<<i)
+			}
+			if good {
+				best = max(best, bits.OnesCount64(set))
+			}
+		}
+		if got := apart(1<<n-1, clashes, mostWays); got != min(best, mostWays) {
+			t.Errorf("%d of %v, want %d", got, ways, min(best, mostWays))
+		}
+	})
+}
+
 // One node of a site counts for the metric; what another one counted before it
 // was relieved is not shown any more.
 func TestOneNodeOfASiteCounts(t *testing.T) {
@@ -257,11 +318,38 @@ func TestOneNodeOfASiteCounts(t *testing.T) {
 	if got := ratios(t, registry); len(got) == 0 {
 		t.Error("the node that leads shows nothing")
 	}
+	// daum is the second provider and shares kakao's fate, naver and google do not
+	if got := waysShown(t, registry); got != "people 6, ways 8, at most [0:0 1:5 2:5 3:6 4:6 5:6]" {
+		t.Errorf("ways in: %s", got)
+	}
 	leads = false
 	l.publish(t.Context())
 	if got := ratios(t, registry); len(got) != 0 {
 		t.Errorf("a node that does not lead shows %v", got)
 	}
+	if got := waysShown(t, registry); got != "" {
+		t.Errorf("a node that does not lead shows %s", got)
+	}
+}
+
+// waysShown is the histogram of ways in, in a line; empty: there is none.
+func waysShown(t *testing.T, registry *prometheus.Registry) string {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "bongsu_user_ways_in" {
+			continue
+		}
+		h, most := f.GetMetric()[0].GetHistogram(), []string{}
+		for _, b := range h.GetBucket() {
+			most = append(most, fmt.Sprintf("%g:%d", b.GetUpperBound(), b.GetCumulativeCount()))
+		}
+		return fmt.Sprintf("people %d, ways %g, at most %v", h.GetSampleCount(), h.GetSampleSum(), most)
+	}
+	return ""
 }
 
 // ratios are the values of the metric, by client and provider.

@@ -106,7 +106,11 @@ func (l *Ledger) Run(ctx context.Context) {
 func (l *Ledger) publish(ctx context.Context) {
 	if !l.o.Lead() {
 		l.ratios.Reset()
+		l.ways.show(nil)
 		return
+	}
+	if err := l.publishWays(ctx); err != nil {
+		l.o.Logger.LogAttrs(ctx, slog.LevelInfo, "ways in could not be counted", slog.Any("error", err))
 	}
 	clients := l.Clients()
 	for _, gone := range l.published {

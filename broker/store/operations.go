@@ -108,6 +108,19 @@ type CoverageQuery struct {
 	SinceDay  int64    // accounts without activity since then are not counted
 }
 
+// WaysQuery asks by which providers people could come in.
+type WaysQuery struct {
+	Providers []string // provider instances, each once; at most [MaxWays]
+	SinceDay  int64    // accounts without activity since then are not counted
+}
+
+// WaysCount is how many accounts have links to exactly these of the providers
+// that were asked about.
+type WaysCount struct {
+	Ways     uint64 // bit i stands for Providers[i]
+	Accounts int64
+}
+
 // Activities keeps the last day of each account at each client, for counting
 // alone: what is lost of it loses nobody anything.
 type Activities interface {
@@ -118,6 +131,11 @@ type Activities interface {
 	// those of them with a link to a surviving provider. A replica may answer:
 	// the numbers are as old as it is.
 	Coverage(ctx context.Context, q CoverageQuery) (active, covered int64, err error)
+
+	// WaysIn counts the accounts that were active at any client and are not
+	// disabled, by the providers they are linked to: one count for each set that
+	// somebody has, in no order. A replica may answer.
+	WaysIn(ctx context.Context, q WaysQuery) ([]WaysCount, error)
 
 	// PurgeActivity deletes at most limit records of days before day, and
 	// returns how many went.

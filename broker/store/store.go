@@ -42,6 +42,7 @@ const (
 	MaxDocument  = 8 << 10 // of a pinned document; not empty
 	MaxActivity  = 1000    // records of one batch
 	MaxSurviving = 64      // providers of one question about coverage
+	MaxWays      = 62      // providers of one question about ways in: a bit each of an int64
 )
 
 // Account is our record of a person. What websites see belongs to it, not to

@@ -121,6 +121,62 @@ func coverage(q store.CoverageQuery) (query, []any) {
 		JOIN accounts ON accounts.id = seen.account_id AND NOT accounts.disabled`), args
 }
 
+// WaysIn implements [store.Activities].
+func (s *Store) WaysIn(ctx context.Context, q store.WaysQuery) ([]store.WaysCount, error) {
+	const verb = "ways in"
+	var c check
+	if len(q.Providers) > store.MaxWays {
+		c.fail("providers", "are more than %d", store.MaxWays)
+	}
+	for _, provider := range q.Providers {
+		c.filled("provider", provider, store.MaxProvider)
+	}
+	if c.err != nil {
+		return nil, fact(verb, c.err)
+	}
+	statement, args := waysIn(q)
+	var counts []store.WaysCount
+	err := s.verb(ctx, verb, func(ctx context.Context) error {
+		return s.ask(ctx, func(ctx context.Context, on session) error {
+			counts = nil
+			return on.rows(ctx, statement, args, func(scan scan) error {
+				var ways int64
+				var count store.WaysCount
+				if err := scan(&ways, &count.Accounts); err != nil {
+					return err
+				}
+				count.Ways = uint64(ways)
+				counts = append(counts, count)
+				return nil
+			})
+		}, func() bool { return true })
+	})
+	return counts, err
+}
+
+// waysIn is the question as a statement: a power of two stands for each
+// provider, so that the sum of the different ones is the set.
+func waysIn(q store.WaysQuery) (query, []any) {
+	args := []any{q.SinceDay}
+	ways := "0"
+	if len(q.Providers) > 0 {
+		var bits, among strings.Builder
+		for i, provider := range q.Providers {
+			args = append(args, provider)
+			fmt.Fprintf(&bits, " WHEN $%d THEN CAST(%d AS BIGINT)", len(args), uint64(1)<<i)
+			if i > 0 {
+				among.WriteString(", ")
+			}
+			fmt.Fprintf(&among, "$%d", len(args))
+		}
+		ways = `COALESCE((SELECT CAST(SUM(DISTINCT CASE provider` + bits.String() + ` END) AS BIGINT) FROM links
+			WHERE links.account_id = seen.account_id AND provider IN (` + among.String() + `)), 0)`
+	}
+	return query(`SELECT ways, COUNT(*) FROM (SELECT ` + ways + ` AS ways
+		FROM (SELECT DISTINCT account_id FROM activity WHERE day >= $1) AS seen
+		JOIN accounts ON accounts.id = seen.account_id AND NOT accounts.disabled) AS counted GROUP BY ways`), args
+}
+
 // PurgeActivity implements [store.Activities].
 func (s *Store) PurgeActivity(ctx context.Context, day int64, limit int) (int, error) {
 	var gone int64

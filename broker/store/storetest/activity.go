@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ func testActivity(t *testing.T, o Options) {
 		run  func(t *testing.T, s Store)
 	}{
 		{"an account is covered by any link that survives", testCoverage},
+		{"ways in are counted by the set that people have", testWaysIn},
 		{"the latest day stays, and old ones are purged a few at a time", func(t *testing.T, s Store) {
 			a, b, c := open(t, s, newKey(t)), open(t, s, newKey(t)), open(t, s, newKey(t))
 			note(t, s, store.Activity{Client: "demo", Account: a.ID, Day: today})
@@ -99,6 +101,10 @@ func testActivity(t *testing.T, o Options) {
 				_, _, err := s.Coverage(t.Context(), q)
 				wantInvalid(t, err)
 			}
+			for _, providers := range [][]string{make([]string, store.MaxWays+1), {""}} {
+				_, err := s.WaysIn(t.Context(), store.WaysQuery{Providers: providers})
+				wantInvalid(t, err)
+			}
 		}},
 	}
 	for _, tt := range tests {
@@ -106,17 +112,55 @@ func testActivity(t *testing.T, o Options) {
 	}
 }
 
-func testCoverage(t *testing.T, s Store) {
-	account := func(providers ...string) string {
-		a := open(t, s, store.IdentityKey{Provider: providers[0], Subject: newID(t)})
-		for _, p := range providers[1:] {
-			l := store.Link{IdentityKey: store.IdentityKey{Provider: p, Subject: newID(t)}, AccountID: a.ID, CreatedAt: noon}
-			if err := s.LinkIdentity(t.Context(), l); err != nil {
-				t.Fatal(err)
-			}
+// linked opens an account that has those links.
+func linked(t testing.TB, s Store, providers ...string) string {
+	t.Helper()
+	a := open(t, s, store.IdentityKey{Provider: providers[0], Subject: newID(t)})
+	for _, p := range providers[1:] {
+		l := store.Link{IdentityKey: store.IdentityKey{Provider: p, Subject: newID(t)}, AccountID: a.ID, CreatedAt: noon}
+		if err := s.LinkIdentity(t.Context(), l); err != nil {
+			t.Fatal(err)
 		}
-		return a.ID
 	}
+	return a.ID
+}
+
+func testWaysIn(t *testing.T, s Store) {
+	last := make([]string, store.MaxWays)
+	for i := range last {
+		last[i] = "way" + strings.Repeat("x", i)
+	}
+	last[0], last[store.MaxWays-1] = "kakao", "google"
+	two, twice, gone := linked(t, s, "kakao", "naver"), linked(t, s, "kakao", "kakao", "google"), linked(t, s, "naver")
+	must[store.Fact](t)(s.DisableAccount(t.Context(), gone, noon))
+	for _, id := range []string{two, twice, gone, linked(t, s, "kakao", "naver"), linked(t, s, "apple")} {
+		note(t, s, store.Activity{Client: "demo", Account: id, Day: today}, store.Activity{Client: "shop", Account: id, Day: today - 1})
+	}
+	note(t, s, store.Activity{Client: "demo", Account: linked(t, s, "naver"), Day: today - 2}, store.Activity{Client: "demo", Account: newID(t), Day: today})
+	for _, tt := range []struct {
+		providers []string
+		want      map[uint64]int64
+	}{
+		{[]string{"kakao", "naver", "google"}, map[uint64]int64{0: 1, 1 | 2: 2, 1 | 4: 1}},
+		{[]string{"google", "kakao"}, map[uint64]int64{0: 1, 2: 2, 1 | 2: 1}},
+		{last, map[uint64]int64{0: 1, 1: 2, 1 | 1<<(store.MaxWays-1): 1}},
+		{nil, map[uint64]int64{0: 4}},
+	} {
+		got := map[uint64]int64{}
+		for _, c := range must[[]store.WaysCount](t)(s.WaysIn(t.Context(), store.WaysQuery{Providers: tt.providers, SinceDay: today - 1})) {
+			got[c.Ways] += c.Accounts
+		}
+		if !maps.Equal(got, tt.want) {
+			t.Errorf("%v: got %v, want %v", tt.providers, got, tt.want)
+		}
+	}
+	if got := must[[]store.WaysCount](t)(s.WaysIn(t.Context(), store.WaysQuery{SinceDay: today + 1})); len(got) != 0 {
+		t.Errorf("nobody was there, and yet %v", got)
+	}
+}
+
+func testCoverage(t *testing.T, s Store) {
+	account := func(providers ...string) string { return linked(t, s, providers...) }
 	solo, both, all, old, gone := account("kakao"), account("kakao", "naver"), account("kakao", "naver", "google"), account("naver"), account("naver")
 	must[store.Fact](t)(s.DisableAccount(t.Context(), gone, noon))
 	for _, id := range []string{solo, both, gone} {

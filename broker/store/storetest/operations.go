@@ -312,6 +312,7 @@ func operations(t testing.TB, s Store, a store.Account) []verb {
 		{"ReplacePin", func(ctx context.Context) error { return s.ReplacePin(ctx, pin) }},
 		{"NoteActivity", func(ctx context.Context) error { return s.NoteActivity(ctx, active) }},
 		{"Coverage", func(ctx context.Context) error { _, _, err := s.Coverage(ctx, store.CoverageQuery{}); return err }},
+		{"WaysIn", func(ctx context.Context) error { _, err := s.WaysIn(ctx, store.WaysQuery{}); return err }},
 		{"PurgeActivity", func(ctx context.Context) error { _, err := s.PurgeActivity(ctx, 0, 1); return err }},
 	}, instanceVerbs(s)...)
 }

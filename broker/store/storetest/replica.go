@@ -194,7 +194,7 @@ func testRefusedWithoutWriter(t *testing.T, r Replica) {
 	r.LoseWriter()
 	answered := map[string]bool{
 		"AccountByIdentity": true, "Account": true, "GrantedAccount": true, "FactsSince": true,
-		"Outages": true, "Pin": true, "Coverage": true, "RefreshFamily": true, "ClientsRevision": true, "Clients": true,
+		"Outages": true, "Pin": true, "Coverage": true, "WaysIn": true, "RefreshFamily": true, "ClientsRevision": true, "Clients": true,
 		"GrantsOfAccount": true, "Consent": true, "ConsentsOf": true, "EventsOf": true,
 		"KeepFingerprint": true, "Fingerprints": true, "ProviderSecrets": true, "CountLinks": true,
 	}
