@@ -153,7 +153,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 	}
 	b := &Broker{
 		config: cfg, taken: cfg, options: o, logger: o.Logger,
-		jar: cookie.NewJar(cfg.Issuer), metrics: newMetrics(),
+		jar: cookie.NewJar(cfg.Issuer), metrics: newMetrics(cfg, o.Now),
 		crossOrigin: http.NewCrossOriginProtection(),
 		needsProxy:  cfg.TLS == nil && len(cfg.TrustedProxies) > 0 && !o.Dev, // dev has no TLS anywhere
 		habits:      habit.New(o.Now),

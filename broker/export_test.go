@@ -16,6 +16,10 @@ func (b *Broker) GossipAddress() string {
 	return ""
 }
 
+// CountUnfinished counts the logins whose time is over, as the node does once a
+// minute.
+func (b *Broker) CountUnfinished() { b.metrics.unfinished.count() }
+
 // Board is what this node knows of its providers.
 func (b *Broker) Board() *health.Board { return b.board }
 

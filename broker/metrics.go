@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/login"
 )
@@ -30,11 +31,13 @@ type metrics struct {
 	transitions *prometheus.CounterVec
 	limited     *prometheus.CounterVec
 	oldSecrets  *prometheus.CounterVec
+	keySets     *prometheus.CounterVec
+	unfinished  *unfinished
 	reloadWell  prometheus.Gauge
 	reloadAt    prometheus.Gauge
 }
 
-func newMetrics() *metrics {
+func newMetrics(cfg *config.Config, now func() time.Time) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
 	m.requests = m.counter("bongsu_http_requests_total", "Requests answered, by route and class of status.", "route", "status")
 	m.steps = m.counter("bongsu_upstream_steps_total", "Steps of legs to providers, by outcome.", "provider", "step", "outcome")
@@ -50,9 +53,11 @@ func newMetrics() *metrics {
 	m.transitions = m.counter("bongsu_provider_state_transitions_total", "Changes of a provider's state at this node, by the new one.", "provider", "state")
 	m.limited = m.counter("bongsu_requests_limited_total", "Requests made to wait, by the limit that they met.", "limit")
 	m.oldSecrets = m.counter("bongsu_client_secret_old_used_total", "Client secrets that were right and have a newer one beside them.", "client")
+	m.keySets = m.counter("bongsu_jwks_requests_total", "Requests for the key set, by what was answered.", "site", "outcome")
 	m.reloadWell = m.gauge("bongsu_config_last_reload_successful", "1 if the configuration was taken over when it was read last.")
 	m.reloadAt = m.gauge("bongsu_config_last_reload_success_timestamp_seconds", "When a configuration was taken over last.")
-	m.registry.MustRegister(buildInfo(),
+	m.unfinished = newUnfinished(cfg.Providers, now)
+	m.registry.MustRegister(buildInfo(), m.unfinished.given,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, which := range []string{limitStarts, limitStartsOfClient, limitFailures, limitGuesses, limitTokens, limitTokensOfClient} {
 		m.limited.WithLabelValues(which)
@@ -107,6 +112,24 @@ func (m *metrics) route(pattern string) func(status int) {
 	}
 }
 
+// keySet counts what becomes of requests for the key set that serve answers.
+func (m *metrics) keySet(site string, serve func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	sent, unchanged, failed := m.keySets.WithLabelValues(site, "sent"), m.keySets.WithLabelValues(site, "unchanged"), m.keySets.WithLabelValues(site, "failed")
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := serve(w, r)
+		answer, ok := w.(*answer)
+		switch {
+		case err != nil:
+			failed.Inc()
+		case ok && answer.status() == http.StatusNotModified:
+			unchanged.Inc()
+		default:
+			sent.Inc()
+		}
+		return err
+	}
+}
+
 // step counts one step of a leg, and how long it took where that was our call.
 func (m *metrics) step(provider, step, outcome string, took time.Duration) {
 	m.steps.WithLabelValues(provider, step, outcome).Inc()
@@ -144,6 +167,11 @@ func (m *metrics) TurnedAway(provider string) { m.turnedAway.WithLabelValues(pro
 func (m *metrics) Completed(provider string, path login.Path, firstParty bool, took time.Duration) {
 	m.completed.WithLabelValues(provider, string(path), clientClass(firstParty)).Inc()
 	m.durations.WithLabelValues(string(path)).Observe(took.Seconds())
+}
+
+// Stood implements [login.Counts].
+func (m *metrics) Stood(loginID, before, after string, firstParty bool) {
+	m.unfinished.stood(loginID, before, after, clientClass(firstParty))
 }
 
 // Matched implements [login.Counts].

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -121,12 +122,55 @@ func TestMetricsAreAsListed(t *testing.T) {
 	}
 	for _, name := range []string{
 		"bongsu_logins_started_total", "bongsu_logins_completed_total", "bongsu_login_duration_seconds", "bongsu_account_match_total",
-		"bongsu_provider_state", "bongsu_provider_weight", "bongsu_site_isolated", "bongsu_provider_metadata_pending", "bongsu_build_info", "bongsu_upstream_step_duration_seconds",
+		"bongsu_logins_abandoned_total", "bongsu_jwks_requests_total", "bongsu_provider_state", "bongsu_provider_weight", "bongsu_site_isolated", "bongsu_provider_metadata_pending", "bongsu_build_info", "bongsu_upstream_step_duration_seconds",
 		"bongsu_signing_key_info", "bongsu_signing_keys", "bongsu_signing_key_rotates_timestamp_seconds",
 		"bongsu_negative_facts", "bongsu_negative_revision", "bongsu_negative_unsent", "bongsu_negative_doubts", "bongsu_negative_feed_read_timestamp_seconds",
 	} {
 		if !seen[name] {
 			t.Errorf("a login leaves no trace in %s", name)
+		}
+	}
+}
+
+// Who leaves in the middle is counted where they left: at the menu, or at the
+// provider they were sent to last. Who came through, or was refused, is not.
+func TestWhoGivesUpIsCounted(t *testing.T) {
+	n := brokertest.StartNode(t)
+	n.Login(n.NewBrowser(), "kakao", "vic", brokertest.RP1.Request())
+	n.NewBrowser().Open(n.AuthorizeURL(brokertest.RP1.Request()))
+	away := func(b *brokertest.Browser) *brokertest.Browser {
+		b.Open(n.AuthorizeURL(brokertest.RP1.Request()))
+		b.Click("way-kakao")
+		return b
+	}
+	away(n.NewBrowser())
+	undecided := away(n.NewBrowser())
+	undecided.Back()
+	undecided.Click("way-naver")
+	late := away(n.NewBrowser())
+	late.Back()
+	late.Click("way-google")
+	late.Continue("vic")
+	none := brokertest.RP1.Request()
+	none.Set("prompt", "none")
+	n.NewBrowser().Open(n.AuthorizeURL(none))
+	n.Clock.Advance(40 * time.Minute)
+	n.Broker.CountUnfinished()
+	for provider, want := range map[string]string{"none": "1", "kakao": "1", "naver": "1", "google": "1"} {
+		if got := metric(t, n, `bongsu_logins_abandoned_total{client_class="first_party",provider="`+provider+`"}`); got != want {
+			t.Errorf("%s: %s were given up, want %s", provider, got, want)
+		}
+	}
+}
+
+func TestRequestsForTheKeySetAreCounted(t *testing.T) {
+	n := brokertest.StartNode(t)
+	tag := n.Ask(http.MethodGet, "/jwks").Header.Get("ETag")
+	n.Ask(http.MethodGet, "/jwks")
+	n.Ask(http.MethodGet, "/jwks", "If-None-Match", tag)
+	for outcome, want := range map[string]string{"sent": "2", "unchanged": "1", "failed": "0"} {
+		if got := metric(t, n, `bongsu_jwks_requests_total{outcome="`+outcome+`",site="seoul"}`); got != want {
+			t.Errorf("%s: %s, want %s", outcome, got, want)
 		}
 	}
 }

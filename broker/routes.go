@@ -31,7 +31,7 @@ type route struct {
 // routes is every path of the public listener: a security review starts here.
 func (b *Broker) routes() []route {
 	discovery := token.ServeDocument(func() token.Document { return b.discovery })
-	jwks := token.ServeDocument(b.jwks)
+	jwks := b.metrics.keySet(b.config.Site, token.ServeDocument(b.jwks))
 	return []route{
 		{"GET /authorize", page, b.mayStart(b.login.Authorize)},
 		{"POST /authorize", elsewhere, b.mayStart(b.login.AuthorizePosted)},

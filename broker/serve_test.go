@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
@@ -45,7 +46,7 @@ func shell(t *testing.T, log io.Writer) *Broker {
 	}
 	return &Broker{
 		config: &config.Config{Issuer: issuer, Languages: config.Languages{Default: "en"}},
-		logger: slog.New(supported{slog.NewTextHandler(log, nil)}), pages: pages, clients: clients, metrics: newMetrics(),
+		logger: slog.New(supported{slog.NewTextHandler(log, nil)}), pages: pages, clients: clients, metrics: newMetrics(&config.Config{}, time.Now),
 		crossOrigin: http.NewCrossOriginProtection(), jar: cookie.NewJar(issuer),
 	}
 }

@@ -161,6 +161,7 @@ func (h *Handler) open(v *visit) error {
 	if err := h.stamp(v); err != nil {
 		return err
 	}
+	h.stood(v, "", AtMenu)
 	if v.found == nil && h.direct(v, request.IDPHint) {
 		v.way = request.IDPHint
 	}

@@ -42,6 +42,7 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.forgetLeg(v)
 	way := r.PathValue("provider")
+	v.login.Last = way
 	if h.Standing(way) != InUse { // switched off since: its word is not even asked for
 		v.login.failed(way, web.ReasonPaused)
 		v.menu = true

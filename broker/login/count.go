@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -43,6 +44,10 @@ type Counts interface {
 	TurnedAway(provider string)
 	// Completed: the website gets a code, so long after the login began.
 	Completed(provider string, path Path, firstParty bool, took time.Duration)
+	// Stood: a website's login stood at one place and stands at another: the way
+	// that the browser was sent to last, or [AtMenu] before the first. It is new if
+	// it stood nowhere, and has ended if it stands nowhere.
+	Stood(loginID, before, after string, firstParty bool)
 	// Matched: what became of an identity that nobody has.
 	Matched(result Match)
 }
@@ -53,7 +58,27 @@ type uncounted struct{}
 func (uncounted) Started(string, Path, bool)                  {}
 func (uncounted) TurnedAway(string)                           {}
 func (uncounted) Completed(string, Path, bool, time.Duration) {}
+func (uncounted) Stood(string, string, string, bool)          {}
 func (uncounted) Matched(Match)                               {}
+
+// AtMenu is where a login stands whose browser was not sent to any provider.
+const AtMenu = "none"
+
+// Longest is how long a login may take, unused time included.
+const Longest = fullLife
+
+// stood tells that a login of a website stands somewhere else than before.
+func (h *Handler) stood(v *visit, before, after string) {
+	if !v.login.own() && v.login.ID != "" {
+		h.Counts.Stood(v.login.ID, before, after, v.client.FirstParty)
+	}
+}
+
+// stands is where a login stands. The cookie of the last leg is nothing that
+// anybody believes; it names a configured way, or none.
+func (h *Handler) stands(v *visit) string {
+	return cmp.Or(h.openLeg(v), v.login.Last, AtMenu)
+}
 
 // path tells how this login comes to way.
 func (h *Handler) path(v *visit, way string) Path {

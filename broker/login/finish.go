@@ -116,6 +116,7 @@ func (h *Handler) leave(v *visit, answer url.Values) error {
 			return err
 		}
 	}
+	h.stood(v, h.stands(v), "")
 	h.forgetLeg(v)
 	if v.login.own() {
 		http.Redirect(v.w, v.r, accountPath+tasks[v.login.Then], http.StatusSeeOther)

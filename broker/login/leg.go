@@ -53,6 +53,7 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 		}
 	}
 	h.Counts.Started(way, h.path(v, way), v.client.FirstParty)
+	h.stood(v, h.stands(v), way)
 	h.rememberLeg(v, way)
 	http.Redirect(v.w, v.r, away, http.StatusSeeOther)
 	return true, nil

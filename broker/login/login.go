@@ -62,6 +62,7 @@ type Login struct {
 	Hinted   string                     `json:"u,omitempty"` // the subject that a verified id_token_hint names
 	Lang     string                     `json:"l,omitempty"` // chosen on a page of this login
 	Failures []Failure                  `json:"f,omitempty"` // of this login's legs, oldest first
+	Last     string                     `json:"z,omitempty"` // the way that the browser came back from last
 	Proof    *Proof                     `json:"o,omitempty"` // the identity proven last, until its place is known
 	Drill    string                     `json:"q,omitempty"` // the drill that it takes part in
 
