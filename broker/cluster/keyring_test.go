@@ -30,14 +30,13 @@ func TestGossipKeysAreRotatedOnline(t *testing.T) {
 		each := func(what string, f func(n *node) error) {
 			t.Helper()
 			for _, n := range nodes {
-				if err := f(n); err != nil {
+				if err := patiently(n, f); err != nil {
 					t.Fatalf("%s at %s: %v", what, n.board.own, err)
 				}
 				n.board.say()
 				pass(500 * time.Millisecond)
 			}
-			pass(3 * time.Second)
-			if !complete(nodes) || !agreed(nodes) {
+			if _, one := within(time.Minute, func() bool { return complete(nodes) && agreed(nodes) }); !one {
 				t.Fatalf("after %s the nodes are not one", what)
 			}
 		}
@@ -47,6 +46,11 @@ func TestGossipKeysAreRotatedOnline(t *testing.T) {
 		}
 		each("use", func(n *node) error { return n.Use(t.Context(), two) })
 		each("remove", func(n *node) error { return n.Remove(t.Context(), one) })
+		within(time.Minute, func() bool { // what is still untrue then is said below
+			return !slices.ContainsFunc(nodes, func(n *node) bool {
+				return slices.ContainsFunc(n.Members(), func(m Member) bool { return !slices.Equal(m.Keys, []string{two}) })
+			})
+		})
 		for _, n := range nodes {
 			if diff := cmp.Diff([]string{two}, n.Keys()); diff != "" {
 				t.Errorf("%s holds (-want +got):\n%s", n.board.own, diff)
@@ -64,6 +68,20 @@ func TestGossipKeysAreRotatedOnline(t *testing.T) {
 			}
 		}
 	})
+}
+
+// patiently does as an operator is told: while it is refused because a node has
+// not been heard of, it waits and says it again. Of a hundred packets one is lost
+// here; what a node missed comes with the next exchange of everything.
+func patiently(n *node, f func(*node) error) error {
+	for range 60 {
+		err := f(n)
+		if !errors.Is(err, ErrInUse) && !errors.Is(err, ErrNotEverywhere) {
+			return err
+		}
+		pass(time.Second)
+	}
+	return f(n)
 }
 
 func TestKeysAreRemovedFromTheMiddle(t *testing.T) {
