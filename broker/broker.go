@@ -164,6 +164,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 	}{
 		{"open store", b.openStore},
 		{"open rings", b.openRings},
+		{"keep what passkeys belong to", b.keepRPID},
 		{"open negative log", b.openNegative},
 		{"read clients", b.readClients},
 		{"build limits", b.buildLimits},

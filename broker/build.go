@@ -211,7 +211,8 @@ func (b *Broker) buildWalk(context.Context) error {
 		return err
 	}
 	b.login, err = login.New(login.Options{
-		Issuer: b.config.Issuer, Clients: b.clients, Providers: b.practised(), OnlyFor: private,
+		Issuer: b.config.Issuer, Origin: b.config.Origin(b.config.Site), MarkDomain: b.config.MarkDomain,
+		Clients: b.clients, Providers: b.practised(), OnlyFor: private,
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Consents: b.consents, Resources: &b.resources, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: b.ceilings,

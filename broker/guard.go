@@ -41,10 +41,13 @@ func canonical(p string) bool {
 	return p == "/" || strings.HasPrefix(p, "/") && path.Clean(p) == strings.TrimSuffix(p, "/")
 }
 
-// hostAllowed reports whether host is the issuer's; dev accepts any loopback
-// host, whatever it is called.
+// hostAllowed reports whether host is the issuer's or that of this site's own
+// origin; dev accepts any loopback host, whatever it is called.
 func (b *Broker) hostAllowed(host string) bool {
 	if strings.EqualFold(host, b.config.Issuer.Host) {
+		return true
+	}
+	if own := b.config.Origin(b.config.Site); own != nil && strings.EqualFold(host, own.Host) {
 		return true
 	}
 	return b.options.Dev && loopbackHost(host)

@@ -126,6 +126,24 @@ func TestAnIDStandsForWhatItStoodFor(t *testing.T) {
 	}
 }
 
+// What passkeys belong to is kept like that: under another domain all would be lost.
+func TestPasskeysStayWhereTheyWereMade(t *testing.T) {
+	n, _ := ownApp(t)
+	for _, tt := range []struct{ name, domain, says string }{
+		{"nothing is promised yet", "", ""},
+		{"the first domain", "login.example.kr", ""},
+		{"the same again", "login.example.kr", ""},
+		{"another one", "example.kr", "passkeys.rp_id is example.kr and was login.example.kr"},
+		{"none any more", "", ""},
+		{"another one after that", "example.kr", "set it to login.example.kr again"},
+	} {
+		err := restarted(t, n, func(c *config.Config) { c.RPID = tt.domain })
+		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: the node says %v, want %q", tt.name, err, tt.says)
+		}
+	}
+}
+
 // migrated has kakao stand for another client while the node runs, and in use
 // again: as an operator does who has other nodes with the new settings.
 func migrated(t *testing.T, operator *admin.Client, upstream string) {

@@ -170,6 +170,8 @@ func TestGate(t *testing.T) {
 	}{
 		{"the issuer's host", "login.example.kr", "/", false, 204},
 		{"in other case", "LOGIN.example.kr", "/", false, 204},
+		{"the site's own origin", "seoul.login.example.kr", "/", false, 204},
+		{"another site's origin", "busan.login.example.kr", "/", false, 421},
 		{"another host", "evil.example", "/", false, 421},
 		{"the host with another port", "login.example.kr:8443", "/", false, 421},
 		{"no host", "", "/", false, 421},
@@ -184,6 +186,11 @@ func TestGate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := shell(t, io.Discard)
 			b.options.Dev = tt.dev
+			b.config.Site = "seoul"
+			b.config.Sites = []config.Site{
+				{Name: "seoul", Origin: &url.URL{Scheme: "https", Host: "seoul.login.example.kr"}},
+				{Name: "busan", Origin: &url.URL{Scheme: "https", Host: "busan.login.example.kr"}},
+			}
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, tt.target, http.NoBody)
 			r.Host = tt.host
 			w := httptest.NewRecorder()

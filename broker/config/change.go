@@ -34,6 +34,8 @@ var atStart = []setting{
 	{"site", func(c *Config) any { return c.Site }},
 	{"node", func(c *Config) any { return c.Node }},
 	{"sites", func(c *Config) any { return c.Sites }},
+	{"browser_mark", func(c *Config) any { return c.MarkDomain }},
+	{"passkeys", func(c *Config) any { return c.RPID }},
 	{"listen", func(c *Config) any { return c.Listen }},
 	{"admin", func(c *Config) any { return c.Admin }},
 	{"tls", func(c *Config) any { return c.TLS }},

@@ -35,6 +35,8 @@ func (c *checker) all() {
 	c.site()
 	c.node()
 	c.sites()
+	c.origins()
+	c.shared()
 	c.listeners()
 	c.tls()
 	c.store()

@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/subtle"
 	"crypto/tls"
+	"crypto/x509"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -117,8 +119,21 @@ func (c *checker) tls() {
 	if cert == "" || key == "" {
 		return
 	}
-	if _, err := tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+	if err != nil {
 		c.add("tls.cert_file", "tls: %s", strings.TrimPrefix(err.Error(), "tls: "))
+		return
+	}
+	c.covers(pair.Leaf)
+}
+
+// covers warns of a certificate that is not for a host of this node: browsers turn
+// back there.
+func (c *checker) covers(certificate *x509.Certificate) {
+	for _, at := range []*url.URL{c.config.Issuer, c.config.Origin(c.config.Site)} {
+		if at != nil && certificate.VerifyHostname(at.Hostname()) != nil {
+			c.warn("tls.cert_file", "tls.cert_file: the certificate is not for %s, where this node answers too", at.Hostname())
+		}
 	}
 }
 

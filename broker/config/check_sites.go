@@ -72,7 +72,9 @@ func (c *checker) sites() {
 		default:
 			names[written.Name], listed = i, append(listed, written.Name)
 		}
-		c.config.Sites = append(c.config.Sites, Site{Name: written.Name, Identities: c.identities(path, written, owners)})
+		c.config.Sites = append(c.config.Sites, Site{
+			Name: written.Name, Origin: c.siteOrigin(path+".origin", written.Origin), Identities: c.identities(path, written, owners),
+		})
 	}
 	if _, ok := names[c.file.Site]; len(names) > 0 && !ok && c.file.Site != "" {
 		c.add("sites", "sites must list this site too: %s is not among them%s", readable(c.file.Site), meant(c.file.Site, listed))

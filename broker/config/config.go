@@ -21,6 +21,13 @@ type Config struct {
 	Node   string   // this process: stable, unique in its site; as a site's name, dots allowed, at most 64
 	Sites  []Site   // all sites, own included, in the order of the file; empty: this one alone
 
+	// MarkDomain is the domain above all hosts of this deployment that a browser is
+	// known in by all sites; empty: each host knows it for itself.
+	MarkDomain string
+	// RPID is what passkeys will belong to: a domain that all hosts of this
+	// deployment are, or stand below; empty: not decided.
+	RPID string
+
 	Listen         string         // host:port of the public listener
 	Admin          string         // host:port of the admin listener; empty: none
 	TLS            *TLS           // nil: plain http, on loopback or behind TrustedProxies
@@ -58,6 +65,9 @@ func (c *Config) Warnings() Problems { return c.warned }
 // Site is one place of this deployment, and what it is known by to the others.
 type Site struct {
 	Name string
+	// Origin is where people reach this site and no other: as an issuer is written.
+	// Nil: nowhere. All sites have one, or none has.
+	Origin *url.URL
 	// Identities are what the site's news and manifests are verified with: one,
 	// two while the site changes its own. Only a site alone may have none.
 	Identities []ed25519.PublicKey

@@ -15,6 +15,8 @@ type file struct {
 	Site           string         `yaml:"site"`
 	Node           string         `yaml:"node"`
 	Sites          []fileSite     `yaml:"sites"`
+	BrowserMark    fileMark       `yaml:"browser_mark"`
+	Passkeys       filePasskeys   `yaml:"passkeys"`
 	Listen         string         `yaml:"listen"`
 	Admin          string         `yaml:"admin"`
 	TLS            *fileTLS       `yaml:"tls"`
@@ -47,7 +49,16 @@ type file struct {
 
 type fileSite struct {
 	Name       string   `yaml:"name"`
+	Origin     string   `yaml:"origin"`
 	Identities []string `yaml:"identities"`
+}
+
+type fileMark struct {
+	Domain string `yaml:"domain"`
+}
+
+type filePasskeys struct {
+	RPID string `yaml:"rp_id"`
 }
 
 type fileGossip struct {

@@ -30,7 +30,13 @@ var meaningsOfSite = map[string]meaning{
 
 	"sites":            {"All sites, this one included, the same list everywhere. What a site says is believed if one of its identities has signed it.", "[{name: busan, identities: [ed25519:mFiAMgNHdyuwBzMWvuQKrvSKdG7OLSU_F8YQd6G6nQw]}]", "this site alone"},
 	"sites.name":       {"The name of a site.", "busan", "required"},
+	"sites.origin":     {"Where people reach this site and no other: an issuer of its own, so to say. A login goes on there when another site cannot go on with it. All sites have one or none has, and each has its callback at every provider.", "https://busan.login.example.kr", "none: the site is reached by the issuer alone"},
 	"sites.identities": {"What the site's news is verified with, as bongsu keys identity show prints it; two while the site changes from one to the other.", "[ed25519:mFiAMgNHdyuwBzMWvuQKrvSKdG7OLSU_F8YQd6G6nQw]", "none, which this site alone may have"},
+
+	"browser_mark":        {"How a browser is known at all sites: what a login that goes on at another site is bound to.", "{domain: login.example.kr}", "each host knows browsers for itself, and no login goes on at another site"},
+	"browser_mark.domain": {"A domain that the issuer and the origins of all sites are, or stand below, and nothing else does: whoever is below it can set the mark.", "login.example.kr", "each host knows browsers for itself, and no login goes on at another site"},
+	"passkeys":            {"What passkeys will belong to.", "{rp_id: login.example.kr}", "not decided"},
+	"passkeys.rp_id":      {"The domain that passkeys will be bound to: the issuer and the origins of all sites are it, or stand below it. It is kept in the database and never changes: every passkey made for one is lost with it.", "login.example.kr", "not decided"},
 
 	"listen":          {"Where the public listener answers.", ":8443", ""},
 	"admin":           {"Where probes, metrics and operators are answered: never a public address.", "127.0.0.1:9090", "there is no such listener"},

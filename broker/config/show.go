@@ -18,18 +18,20 @@ import (
 type Setting struct {
 	Key    string `json:"key"`    // with indexes: providers[0].timeout
 	Value  string `json:"value"`  // as the file would say it; a secret is masked
-	Origin string `json:"origin"` // file and line, an environment variable, or "default"
+	Origin string `json:"origin"` // file and line, an environment variable, "default", or "derived" from other keys
 }
 
 const (
 	masked        = "••••"
 	originDefault = "default"
+	originDerived = "derived" // from other keys: no key of the file
 )
 
 // Show returns what [Load] would make of a file and an environment: every value
 // that holds, in the order of the file's keys, and where it comes from. Secrets are
 // masked; of one in a file, size and day of change are said, and of a command the
-// program. What is empty because nobody set it is left out.
+// program. What is empty because nobody set it is left out. Behind them stand the
+// callbacks that each provider has to know.
 //
 // Errors are those of Load.
 func Show(path string, env []string) ([]Setting, error) {
@@ -49,6 +51,11 @@ func Show(path string, env []string) ([]Setting, error) {
 	c.file.Store.Path = c.config.Store.Path
 	s := shower{checker: c}
 	s.visit("", reflect.ValueOf(*c.file))
+	for i, p := range c.config.Providers {
+		s.settings = append(s.settings, Setting{
+			Key: index("providers", i) + ".callbacks", Value: shown(reflect.ValueOf(c.config.Callbacks(p.ID))), Origin: originDerived,
+		})
+	}
 	return s.settings, nil
 }
 

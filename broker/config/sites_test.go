@@ -73,8 +73,8 @@ sessions: {outage_ceiling: 1d}
 	want := part{
 		Node: "seoul-1.example.kr",
 		Sites: []Site{
-			{"busan", []ed25519.PublicKey{identityOf(t, busanKey)}},
-			{"seoul", []ed25519.PublicKey{identityOf(t, seoulOld), identityOf(t, seoulNew)}},
+			{"busan", nil, []ed25519.PublicKey{identityOf(t, busanKey)}},
+			{"seoul", nil, []ed25519.PublicKey{identityOf(t, seoulOld), identityOf(t, seoulNew)}},
 		},
 		Gossip: &Gossip{
 			Listen: "[::]:7947", Advertise: "seoul-1.example.kr:7947", Label: "trial",

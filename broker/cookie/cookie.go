@@ -15,11 +15,20 @@ const MaxTotal = 7000
 // MaxValue bounds one cookie's value, in bytes.
 const MaxValue = 3500
 
-// Jar names the cookies of one issuer.
+// Jar names the cookies of one host, or of the hosts below one domain.
 type Jar struct {
 	prefix string
+	domain string // empty: of the one host that sets them
 	secure bool
 }
+
+// sharedPrefix begins the names of cookies that a domain has in common.
+const sharedPrefix = "__Secure-bongsu_"
+
+// Shared returns the jar of domain: its cookies are those of every host that is
+// the domain or stands below it, over https alone. Any of these hosts can set
+// them, so what they hold has to prove itself.
+func Shared(domain string) Jar { return Jar{prefix: sharedPrefix, domain: domain, secure: true} }
 
 // NewJar returns the jar of issuer: an https URL, or an http URL on loopback.
 func NewJar(issuer *url.URL) Jar {
@@ -63,6 +72,9 @@ func (j Jar) Bound(w http.ResponseWriter, r *http.Request, group, keep string, s
 	sizes := make(map[string]int)
 	for _, c := range r.Cookies() {
 		name, ours := strings.CutPrefix(c.Name, j.prefix)
+		if strings.HasPrefix(c.Name, sharedPrefix) {
+			total += len(c.Name) + len(c.Value) + 3
+		}
 		if !ours || name == keep {
 			continue
 		}
@@ -86,6 +98,7 @@ func (j Jar) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name:     j.prefix + name,
 		Value:    value,
+		Domain:   j.domain,
 		Path:     "/",
 		MaxAge:   maxAge,
 		Secure:   j.secure,

@@ -46,6 +46,28 @@ func TestAttributesFollowTheIssuer(t *testing.T) {
 	}
 }
 
+// What several hosts have in common is named so that nobody takes it for one
+// host's own.
+func TestACookieOfADomain(t *testing.T) {
+	w := httptest.NewRecorder()
+	shared := cookie.Shared("login.example.kr")
+	shared.Set(w, "mark", "v", time.Hour)
+	set := w.Result().Cookies()
+	if len(set) != 1 {
+		t.Fatalf("%d cookies set, want 1", len(set))
+	}
+	c := set[0]
+	if c.Name != "__Secure-bongsu_mark" || c.Domain != "login.example.kr" || !c.Secure || !c.HttpOnly || c.Path != "/" ||
+		c.SameSite != http.SameSiteLaxMode {
+		t.Errorf("cookie %+v", c)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(c)
+	if shared.Read(r, "mark") != "v" || jar(t, "https://login.example.kr").Read(r, "mark") != "" {
+		t.Error("the cookie is not the domain's alone")
+	}
+}
+
 func TestACookieSentTwiceIsWorthNothing(t *testing.T) {
 	j := jar(t, "http://localhost:8417")
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

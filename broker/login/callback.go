@@ -72,7 +72,7 @@ func (h *Handler) claim(w http.ResponseWriter, r *http.Request, ret providers.Re
 	if !ok || len(ret.Params["state"]) != 1 {
 		return nil, providers.Leg{}, h.strayed(r, nil)
 	}
-	came, err := readState(r.Context(), h.Seal, ret.Params.Get("state"))
+	came, err := readState(r.Context(), h.Seal, ret.Params.Get("state"), h.origin(r))
 	if errors.Is(err, errState) {
 		return nil, providers.Leg{}, h.strayed(r, err)
 	}

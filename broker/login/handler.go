@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -79,12 +80,17 @@ type Observer interface {
 	Observe(ctx context.Context, o Observation)
 }
 
-// Options says what the walk works with. All fields but OnlyFor, Resources, Counts, Language, Standing,
+// Options says what the walk works with. All fields but Origin, MarkDomain, OnlyFor, Resources, Counts, Language, Standing,
 // Drills, Admit, Asked, Now and Dev are required.
 type Options struct {
-	Issuer    *url.URL
-	Clients   Clients
-	Providers []providers.Provider // in the operator's order
+	Issuer *url.URL
+	// Origin is where this site is reached and no other; nil: by the issuer alone.
+	Origin *url.URL
+	// MarkDomain is the domain in which all sites know a browser by one mark; empty:
+	// each host knows it for itself.
+	MarkDomain string
+	Clients    Clients
+	Providers  []providers.Provider // in the operator's order
 	// OnlyFor are the clients that alone may use a provider, by instance id; one
 	// that is missing is for all.
 	OnlyFor   map[string][]string
@@ -128,7 +134,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Consents == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but OnlyFor, Counts, Language, Standing, Drills, Admit, Asked, Now and Dev is required")
+		return errors.New("login: every option but Origin, MarkDomain, OnlyFor, Counts, Language, Standing, Drills, Admit, Asked, Now and Dev is required")
 	}
 	return nil
 }
@@ -138,6 +144,7 @@ type Handler struct {
 	Options
 
 	jar        cookie.Jar
+	marks      cookie.Jar // of the browser's mark
 	logins     cookies
 	providers  map[string]providers.Provider // by instance id
 	candidates []choice.Candidate            // the same, as policy sees them, whatever their health
@@ -174,11 +181,14 @@ func New(o Options) (*Handler, error) {
 	}
 	jar := cookie.NewJar(o.Issuer)
 	h := &Handler{
-		Options: o, jar: jar,
+		Options: o, jar: jar, marks: jar,
 		logins:    cookies{jar: jar, seal: o.Seal, now: o.Now},
 		providers: make(map[string]providers.Provider, len(o.Providers)),
 		issuer:    o.Issuer.String(),
 		account:   accountPage(o.Language),
+	}
+	if o.MarkDomain != "" {
+		h.marks = cookie.Shared(o.MarkDomain)
 	}
 	for _, p := range o.Providers {
 		instance := p.Instance()
@@ -191,9 +201,19 @@ func New(o Options) (*Handler, error) {
 	return h, nil
 }
 
-// callbackURL is where a provider sends the browser back to.
-func (h *Handler) callbackURL(provider string) string {
-	return h.issuer + "/callback/" + provider
+// entrance is where the browser of r came in: the issuer, or this site's own
+// origin. It is one of the two that are configured, whatever the request says. A
+// login lives in cookies of one host, so its legs return to where they began.
+func (h *Handler) entrance(r *http.Request) string {
+	if h.Origin != nil && strings.EqualFold(r.Host, h.Origin.Host) {
+		return h.Origin.String()
+	}
+	return h.issuer
+}
+
+// callbackURL is where a provider sends the browser of r back to.
+func (h *Handler) callbackURL(r *http.Request, provider string) string {
+	return h.entrance(r) + "/callback/" + provider
 }
 
 func (h *Handler) desk(p seal.Purpose) posted.Desk {

@@ -65,10 +65,10 @@ func (h *Handler) leg(v *visit, p providers.Provider, legID string) providers.Le
 	way := p.Instance().ID
 	request := v.login.Request
 	leg := providers.Leg{
-		State:       state{purpose: v.login.Purpose, login: v.login.ID, leg: legID, provider: id.Tag(way), client: v.client.Tag}.text(h.Seal),
+		State:       state{purpose: v.login.Purpose, login: v.login.ID, leg: legID, provider: id.Tag(way), client: v.client.Tag, origin: h.origin(v.r)}.text(h.Seal),
 		Nonce:       v.login.derive("nonce", legID),
 		Verifier:    v.login.derive("verifier", legID),
-		RedirectURI: h.callbackURL(way),
+		RedirectURI: h.callbackURL(v.r, way),
 		Login:       v.login.ID,
 		Drill:       v.login.Drill,
 		Fresh:       slices.Contains(request.Prompt, "login") || v.login.links(),

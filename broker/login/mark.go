@@ -40,7 +40,7 @@ func (h *Handler) marked(v *visit) *mark {
 		return v.mark
 	}
 	v.markRead = true
-	sealed := h.jar.Read(v.r, markCookie)
+	sealed := h.marks.Read(v.r, markCookie)
 	if sealed == "" {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (h *Handler) markBrowser(v *visit, way string) error {
 	if err != nil {
 		return fmt.Errorf("seal browser mark: %w", err)
 	}
-	h.jar.Set(v.w, markCookie, sealed, MarkLife)
+	h.marks.Set(v.w, markCookie, sealed, MarkLife)
 	v.mark, v.markRead = &next, true
 	return nil
 }

@@ -141,7 +141,7 @@ func (h *Handler) impossible(r *http.Request) []string {
 func (h *Handler) outside(v *visit) (target, href string) {
 	target = v.client.Home()
 	if v.login.own() {
-		target = h.issuer + accountPath
+		target = h.entrance(v.r) + accountPath
 	}
 	return target, device.AppOf(v.r).Outside(v.r, target)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/bongsu/bongsu/broker/id"
 	"github.com/bongsu/bongsu/keys/seal"
@@ -19,6 +20,10 @@ type state struct {
 	leg      string // 8
 	provider string // id.Tag of the instance
 	client   string // client.Tag
+
+	// origin is where the leg began and must return to; empty: at the issuer. It is
+	// signed and not written: whoever checks knows where it came back.
+	origin string
 }
 
 const (
@@ -52,13 +57,22 @@ func (s state) message() string {
 // text signs the state.
 func (s state) text(t Sealer) string {
 	message := s.message()
-	keyID, mac := t.Tag(sealState, []byte(message))
+	keyID, mac := t.Tag(sealState, []byte(message+s.origin))
 	return keyID + message + id.Text(mac)
 }
 
-// readState checks a state that came back. errState: it is none of ours. Any
-// other error means that it could not be checked.
-func readState(ctx context.Context, t Sealer, text string) (state, error) {
+// origin is where a leg begins that the browser of r leaves for, as the state
+// signs it: nothing for the issuer.
+func (h *Handler) origin(r *http.Request) string {
+	if at := h.entrance(r); at != h.issuer {
+		return at
+	}
+	return ""
+}
+
+// readState checks a state that came back at origin. errState: it is none of ours,
+// or began elsewhere. Any other error means that it could not be checked.
+func readState(ctx context.Context, t Sealer, text, origin string) (state, error) {
 	if len(text) != stateLength {
 		return state{}, errState
 	}
@@ -69,7 +83,7 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 	if err != nil || !known {
 		return state{}, errState
 	}
-	err = t.CheckTag(ctx, sealState, keyID, []byte(message), mac)
+	err = t.CheckTag(ctx, sealState, keyID, []byte(message+origin), mac)
 	if errors.Is(err, seal.ErrInvalid) {
 		return state{}, errState
 	}
@@ -83,6 +97,7 @@ func readState(ctx context.Context, t Sealer, text string) (state, error) {
 		leg:      message[id.DatedLength : id.DatedLength+tagLength],
 		provider: message[id.DatedLength+tagLength : id.DatedLength+2*tagLength],
 		client:   message[id.DatedLength+2*tagLength:],
+		origin:   origin,
 	}, nil
 }
 

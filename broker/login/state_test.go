@@ -34,7 +34,7 @@ func TestStateComesBack(t *testing.T) {
 		if len(text) != stateLength || len(text) > 96 || strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 			rt.Fatalf("state %q has %d characters", text, len(text))
 		}
-		got, err := readState(t.Context(), h.ring, text)
+		got, err := readState(t.Context(), h.ring, text, "")
 		if err != nil || got != want {
 			rt.Errorf("came back as %+v, %v; went out as %+v", got, err, want)
 		}
@@ -53,7 +53,7 @@ func TestChangedStateIsRefused(t *testing.T) {
 				continue
 			}
 			changed := text[:at] + string(other) + text[at+1:]
-			if _, err := readState(t.Context(), h.ring, changed); !errors.Is(err, errState) {
+			if _, err := readState(t.Context(), h.ring, changed, ""); !errors.Is(err, errState) {
 				t.Errorf("character %d as %q: %v", at, other, err)
 			}
 		}
@@ -61,7 +61,7 @@ func TestChangedStateIsRefused(t *testing.T) {
 	for name, changed := range map[string]string{
 		"nothing": "", "cut": text[:len(text)-1], "longer": text + "a", "twice": text + text, "a line end": text[:len(text)-1] + "\n",
 	} {
-		if _, err := readState(t.Context(), h.ring, changed); !errors.Is(err, errState) {
+		if _, err := readState(t.Context(), h.ring, changed, ""); !errors.Is(err, errState) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestStateHasNoSpareBits(t *testing.T) {
 		text := drawState(rt).text(h.ring)
 		other := rapid.SampledFrom([]rune(alphabet)).Draw(rt, "last")
 		if changed := text[:len(text)-1] + string(other); changed != text {
-			if _, err := readState(t.Context(), h.ring, changed); !errors.Is(err, errState) {
+			if _, err := readState(t.Context(), h.ring, changed, ""); !errors.Is(err, errState) {
 				rt.Errorf("%q for %q is taken: %v", changed, text, err)
 			}
 		}
@@ -85,15 +85,15 @@ func TestStateHasNoSpareBits(t *testing.T) {
 func TestForeignStateIsRefused(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
 	s := state{purpose: PurposeLogin, login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: id.Tag("kakao"), client: "abcdef"}
-	if _, err := readState(t.Context(), h.ring, s.text(other.ring)); !errors.Is(err, errState) {
+	if _, err := readState(t.Context(), h.ring, s.text(other.ring), ""); !errors.Is(err, errState) {
 		t.Errorf("another deployment's: %v", err)
 	}
 	keyID, mac := h.ring.Tag("logout form", []byte(s.message()))
-	if _, err := readState(t.Context(), h.ring, keyID+s.message()+id.Text(mac)); !errors.Is(err, errState) {
+	if _, err := readState(t.Context(), h.ring, keyID+s.message()+id.Text(mac), ""); !errors.Is(err, errState) {
 		t.Errorf("a tag of another purpose: %v", err)
 	}
 	keyID, mac = h.ring.Tag(sealState, []byte("x"+s.message()[1:]))
-	if _, err := readState(t.Context(), h.ring, keyID+"x"+s.message()[1:]+id.Text(mac)); !errors.Is(err, errState) {
+	if _, err := readState(t.Context(), h.ring, keyID+"x"+s.message()[1:]+id.Text(mac), ""); !errors.Is(err, errState) {
 		t.Errorf("a login of another purpose: %v", err)
 	}
 }
@@ -103,7 +103,7 @@ func TestStateThatCannotBeCheckedIsNoForgery(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
 	text := state{purpose: PurposeLogin, login: strings.Repeat("a", id.DatedLength), leg: "legleg22", provider: "provider", client: "abcdef"}.text(other.ring)
 	h.away()
-	_, err := readState(t.Context(), h.ring, text)
+	_, err := readState(t.Context(), h.ring, text, "")
 	if errors.Is(err, errState) || !errors.Is(err, seal.ErrUnavailable) {
 		t.Errorf("could not check: %v", err)
 	}
@@ -138,7 +138,7 @@ func FuzzReadState(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := readState(t.Context(), h.ring, text)
+		s, err := readState(t.Context(), h.ring, text, "")
 		switch {
 		case err == nil && s.text(h.ring) != text:
 			t.Errorf("%q is taken for %+v", text, s)

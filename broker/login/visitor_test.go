@@ -21,6 +21,7 @@ type visitor struct {
 	h       *house
 	cookies map[string]string
 	agent   string
+	host    string // empty: example.com, which is nobody's
 }
 
 func (h *house) browser() *visitor { return &visitor{h: h, cookies: map[string]string{}} }
@@ -42,6 +43,9 @@ func (b *visitor) do(method, target string, form url.Values) answered {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r.Header.Set("User-Agent", b.agent)
+	if b.host != "" {
+		r.Host = b.host
+	}
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}

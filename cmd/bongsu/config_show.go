@@ -19,7 +19,8 @@ func newConfigShow() *cobra.Command {
 		Short: "Show every value that holds, and where it comes from",
 		Long: `Show every value that holds once defaults, file and environment are laid over each
 other, and where each comes from: a line of the file, an environment variable, or the
-default. Secrets are masked. It connects to nothing.`,
+default. Secrets are masked. Behind them stand the callbacks to register at each
+provider. It connects to nothing.`,
 		Example: `  bongsu config show --config bongsu.yaml
   BONGSU_SESSIONS__IDLE=8h bongsu config show --config bongsu.yaml | grep BONGSU_`,
 		Args: noArgs,

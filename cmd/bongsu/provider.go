@@ -16,12 +16,13 @@ func newProvider() *cobra.Command {
 		Use:   "provider",
 		Short: "Switch providers off and on, and say whom to trust",
 		Example: `  bongsu provider list --config bongsu.yaml
+  bongsu provider callbacks --config bongsu.yaml
   bongsu provider disable kakao --reason "their keys leaked" --config bongsu.yaml
   bongsu provider enable kakao --config bongsu.yaml`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newProviderList(), newProviderTest(), newProviderSecret(), newProviderMigrate())
+	cmd.AddCommand(newProviderList(), newProviderCallbacks(), newProviderTest(), newProviderSecret(), newProviderMigrate())
 	for _, o := range orders {
 		cmd.AddCommand(newOrder(o))
 	}
