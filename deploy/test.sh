@@ -32,17 +32,19 @@ export elsewhere
 race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/... ./broker/drill ./broker/outage ./broker/coverage ./broker/status ./broker/limit ./broker/backchannel ./broker/roster ./broker/history ./broker/consent ./broker/credential ./broker/assertion ./broker/health/...)
 export race_packages_text="${race_packages[*]}"
 
+# A finding of a linter does not keep the tests from telling theirs.
 lane_unit() {
-	local unformatted
+	local unformatted status=0
 	unformatted=$(gofmt -l broker cmd deploy keys providers)
 	[ -z "$unformatted" ] || fail "gofmt: $unformatted"
 	go mod tidy -diff
-	go vet ./...
-	golangci-lint run
-	promtool check rules deploy/alerts/*.rules.yml
-	promtool test rules deploy/alerts/*_test.yml
+	go vet ./... || status=1
+	golangci-lint run || status=1
+	promtool check rules deploy/alerts/*.rules.yml || status=1
+	promtool test rules deploy/alerts/*_test.yml || status=1
 	# shellcheck disable=SC2046
-	go test -count=1 -skip "$elsewhere" $(go list ./... | grep -vE '/broker$|/broker/store(/|$)')
+	go test -count=1 -skip "$elsewhere" $(go list ./... | grep -vE '/broker$|/broker/store(/|$)') || status=1
+	return "$status"
 }
 
 lane_store() {
