@@ -9,71 +9,9 @@ import (
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/journal"
+	"github.com/bongsu/bongsu/broker/journal/journaltest"
 	"github.com/bongsu/bongsu/broker/store"
 )
-
-// testDisk is the real one without syncs, on which single operations fail.
-type testDisk struct {
-	mu                           sync.Mutex
-	write, sync, rename, syncDir error
-	short                        int // bytes that a failing write gets onto the disk
-	writes, syncs                int
-}
-
-func (d *testDisk) disk() journal.Disk {
-	return journal.Disk{
-		Create: func(path string) (journal.File, error) {
-			return d.open(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0)
-		},
-		Append: func(path string, size int64) (journal.File, error) {
-			return d.open(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, size)
-		},
-		Rename: func(from, to string) error {
-			if err := d.fails(&d.rename); err != nil {
-				return err
-			}
-			return os.Rename(from, to)
-		},
-		SyncDir: func(string) error { return d.fails(&d.syncDir) },
-	}
-}
-
-func (d *testDisk) open(path string, flags int, size int64) (journal.File, error) {
-	f, err := os.OpenFile(path, flags, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return testFile{f, d}, f.Truncate(size)
-}
-
-func (d *testDisk) fails(with *error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return *with
-}
-
-type testFile struct {
-	*os.File
-	d *testDisk
-}
-
-func (f testFile) Write(p []byte) (int, error) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	f.d.writes++
-	if f.d.write != nil {
-		n, err := f.File.Write(p[:min(f.d.short, len(p))])
-		return n, errors.Join(f.d.write, err)
-	}
-	return f.File.Write(p)
-}
-
-func (f testFile) Sync() error {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	f.d.syncs++
-	return f.d.sync
-}
 
 // crashed returns a log with the given content at a new path.
 func crashed(t *testing.T, content []byte) string {
@@ -118,7 +56,7 @@ func TestACrashLosesNothingAcknowledged(t *testing.T) {
 	for name, tail := range tails {
 		t.Run(name, func(t *testing.T) {
 			for cut := acknowledged; cut < len(whole); cut++ {
-				o := Options{Path: crashed(t, tail(cut)), Now: at(noon), disk: new(testDisk).disk()}
+				o := Options{Path: crashed(t, tail(cut)), Now: at(noon), disk: new(journaltest.Disk).Disk()}
 				again := open(t, o)
 				stands(t, again, map[string]bool{"a": true, "b": true, "c": false})
 				apply(t, again, ended("d"))
@@ -178,22 +116,20 @@ func TestAFailingDisk(t *testing.T) {
 	full := errors.New("no space left on device")
 	tests := []struct {
 		name   string
-		break_ func(*testDisk)
+		break_ func(*journaltest.Disk)
 	}{
-		{"a write fails", func(d *testDisk) { d.write = full }},
-		{"a write fails half way", func(d *testDisk) { d.write, d.short = full, 25 }},
-		{"a sync fails", func(d *testDisk) { d.sync = full }},
+		{"a write fails", func(d *journaltest.Disk) { d.Write = full }},
+		{"a write fails half way", func(d *journaltest.Disk) { d.Write, d.Short = full, 25 }},
+		{"a sync fails", func(d *journaltest.Disk) { d.Sync = full }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := new(testDisk)
+			d := new(journaltest.Disk)
 			path := filepath.Join(t.TempDir(), "negative.log")
-			s := open(t, Options{Path: path, disk: d.disk()})
+			s := open(t, Options{Path: path, disk: d.Disk()})
 			apply(t, s, ended("before"))
 
-			d.mu.Lock()
-			tt.break_(d)
-			d.mu.Unlock()
+			d.Set(tt.break_)
 			for _, sid := range []string{"during", "during too"} {
 				if err := s.Apply(t.Context(), ended(sid)); !errors.Is(err, full) {
 					t.Fatalf("Apply on a broken disk: %v, want %v", err, full)
@@ -202,9 +138,7 @@ func TestAFailingDisk(t *testing.T) {
 			stands(t, s, map[string]bool{"before": true, "during": true, "during too": true})
 			stands(t, open(t, Options{Path: crashed(t, read(t, path))}), map[string]bool{"before": true})
 
-			d.mu.Lock()
-			d.write, d.sync = nil, nil
-			d.mu.Unlock()
+			d.Set(func(d *journaltest.Disk) { d.Write, d.Sync = nil, nil })
 			apply(t, s, ended("after"))
 			stands(t, open(t, Options{Path: crashed(t, read(t, path))}),
 				map[string]bool{"before": true, "during": true, "during too": true, "after": true})
@@ -218,18 +152,18 @@ func TestWritingTheLogAnewFails(t *testing.T) {
 	broken := errors.New("input/output error")
 	tests := []struct {
 		name string
-		at   func(*testDisk) *error
+		at   func(*journaltest.Disk) *error
 	}{
-		{"while it is written", func(d *testDisk) *error { return &d.write }},
-		{"while it is synced", func(d *testDisk) *error { return &d.sync }},
-		{"when it takes the old one's place", func(d *testDisk) *error { return &d.rename }},
-		{"when the directory is synced", func(d *testDisk) *error { return &d.syncDir }},
+		{"while it is written", func(d *journaltest.Disk) *error { return &d.Write }},
+		{"while it is synced", func(d *journaltest.Disk) *error { return &d.Sync }},
+		{"when it takes the old one's place", func(d *journaltest.Disk) *error { return &d.Rename }},
+		{"when the directory is synced", func(d *journaltest.Disk) *error { return &d.SyncDir }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := new(testDisk)
+			d := new(journaltest.Disk)
 			path := filepath.Join(t.TempDir(), "negative.log")
-			s := open(t, Options{Path: path, disk: d.disk()})
+			s := open(t, Options{Path: path, disk: d.Disk()})
 			apply(t, s, ended("a"))
 			s.journal.Distrust()
 
@@ -253,9 +187,9 @@ func TestWritingTheLogAnewFails(t *testing.T) {
 const grown = 4099
 
 func TestTheLogStaysInProportion(t *testing.T) {
-	d := new(testDisk)
+	d := new(journaltest.Disk)
 	path := filepath.Join(t.TempDir(), "negative.log")
-	s := open(t, Options{Path: path, disk: d.disk()})
+	s := open(t, Options{Path: path, disk: d.Disk()})
 	for range grown {
 		apply(t, s, ended("a"))
 	}
@@ -272,8 +206,8 @@ func TestTheLogStaysInProportion(t *testing.T) {
 
 // What many say while one sync runs shares the next.
 func TestOneSyncForMany(t *testing.T) {
-	d := new(testDisk)
-	s := open(t, Options{Path: filepath.Join(t.TempDir(), "negative.log"), disk: d.disk()})
+	d := new(journaltest.Disk)
+	s := open(t, Options{Path: filepath.Join(t.TempDir(), "negative.log"), disk: d.Disk()})
 	batches := make([]*journal.Batch, 50)
 	for i := range batches {
 		batches[i] = s.journal.Append(recordOf(ended(numbered(i))).encode())
@@ -287,7 +221,7 @@ func TestOneSyncForMany(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if d.writes != 1 || d.syncs != 1 {
-		t.Errorf("%d writes and %d syncs for 50 facts, want one of each", d.writes, d.syncs)
+	if d.Writes != 1 || d.Syncs != 1 {
+		t.Errorf("%d writes and %d syncs for 50 facts, want one of each", d.Writes, d.Syncs)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bongsu/bongsu/broker/journal"
+	"github.com/bongsu/bongsu/broker/journal/journaltest"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -221,7 +222,7 @@ func TestARestartChangesNothing(t *testing.T) {
 	dir, runs := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
-		o := Options{Path: filepath.Join(dir, numbered(runs)), Now: at(noon), disk: new(testDisk).disk()}
+		o := Options{Path: filepath.Join(dir, numbered(runs)), Now: at(noon), disk: new(journaltest.Disk).Disk()}
 		s, err := Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
