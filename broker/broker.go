@@ -22,6 +22,7 @@ import (
 	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/consent"
+	"github.com/bongsu/bongsu/broker/contact"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/credential"
@@ -90,6 +91,7 @@ type Broker struct {
 	store     *sqlstore.Store
 	negative  *negative.Set
 	board     *health.Board
+	contact   *contact.Watch
 	hints     *hint.Hints
 	peer      *cluster.Peer // nil: this node speaks with no other
 	probes    *probe.Schedule
@@ -172,6 +174,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"build providers", b.buildProviders},
 		{"open health board", b.openBoard},
 		{"open gossip", b.openGossip},
+		{"open contact", b.openContact},
 		{"build probes", b.buildProbes},
 		{"build operations", b.buildOperations},
 		{"build leaves", b.buildLeaves},

@@ -23,6 +23,7 @@ var bounds = map[string]struct{ least, most time.Duration }{
 	"sessions.idle":           {time.Minute, mostSession},
 	"sessions.lifetime":       {time.Minute, mostSession},
 	"sessions.outage_ceiling": {0, mostSession},
+	"contact.stale_after":     {5 * time.Second, time.Hour},
 	"drain.wait":              {0, 5 * time.Minute},
 	"drain.finish":            {time.Second, 5 * time.Minute},
 	"snapshot.max_age":        {day, 30 * day},

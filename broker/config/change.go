@@ -47,6 +47,7 @@ var atStart = []setting{
 	{"keys", func(c *Config) any { k := c.Keys; k.Algorithms = nil; return k }}, // the clients' wish
 	{"sessions", func(c *Config) any { return c.Sessions }},
 	{"resources", func(c *Config) any { return c.Resources }},
+	{"contact", func(c *Config) any { return c.Contact }},
 	{"drain", func(c *Config) any { return c.Drain }},
 	{"snapshot", func(c *Config) any { return c.Snapshot }},
 	{"providers", func(c *Config) any { return withoutCeilings(c.Providers) }},

@@ -43,6 +43,7 @@ func (c *checker) all() {
 	c.ringSecrets()
 	c.keys()
 	c.sessions()
+	c.contact()
 	c.drain()
 	c.snapshot()
 	c.outbound()
@@ -222,6 +223,11 @@ func (c *checker) sessions() {
 func (c *checker) snapshot() {
 	c.config.Snapshot = Snapshot(c.file.Snapshot)
 	c.between("snapshot.max_age", c.file.Snapshot.MaxAge)
+}
+
+func (c *checker) contact() {
+	c.config.Contact = Contact(c.file.Contact)
+	c.between("contact.stale_after", c.file.Contact.StaleAfter)
 }
 
 func (c *checker) drain() {

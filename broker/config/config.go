@@ -41,6 +41,7 @@ type Config struct {
 
 	Keys      Keys
 	Sessions  Sessions
+	Contact   Contact
 	Drain     Drain
 	Snapshot  Snapshot
 	Providers []Provider // in menu order
@@ -155,6 +156,17 @@ type Sessions struct {
 // Snapshot is what a node keeps of the store to start without it.
 type Snapshot struct {
 	MaxAge time.Duration // what is older is refused
+}
+
+// DefaultStaleAfter is [Contact].StaleAfter where nobody says.
+const DefaultStaleAfter = time.Minute
+
+// Contact is how a node goes on without the others.
+type Contact struct {
+	// StaleAfter is S: for how long a site that has lost the database's writer and
+	// most other sites lets people log in by what its own replica knows, counted
+	// from when that was last seen to change; 0 is [DefaultStaleAfter].
+	StaleAfter time.Duration
 }
 
 // Drain is how a node stops.

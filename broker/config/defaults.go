@@ -42,6 +42,7 @@ func defaults() file {
 		Keys:      fileKeys{ActiveFor: defaultActiveFor, PublishWindow: defaultPublishWindow, RetireFor: defaultRetireFor},
 		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},
 		Health:    fileHealth{Probes: true},
+		Contact:   fileContact{StaleAfter: DefaultStaleAfter},
 		Drain:     fileDrain{Finish: defaultFinish},
 		Snapshot:  fileSnapshot{MaxAge: defaultSnapshotAge},
 		Limits:    defaultLimits(),

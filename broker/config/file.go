@@ -33,6 +33,7 @@ type file struct {
 
 	Keys      fileKeys       `yaml:"keys"`
 	Sessions  fileSessions   `yaml:"sessions"`
+	Contact   fileContact    `yaml:"contact"`
 	Drain     fileDrain      `yaml:"drain"`
 	Snapshot  fileSnapshot   `yaml:"snapshot"`
 	Providers []fileProvider `yaml:"providers"`
@@ -114,6 +115,10 @@ type fileSessions struct {
 
 type fileSnapshot struct {
 	MaxAge time.Duration `yaml:"max_age"`
+}
+
+type fileContact struct {
+	StaleAfter time.Duration `yaml:"stale_after"`
 }
 
 type fileDrain struct {

@@ -50,6 +50,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Health:    Health{Probes: true},
 		Languages: Languages{Default: "ko"},
+		Contact:   Contact{StaleAfter: time.Minute},
 		Drain:     Drain{Finish: 10 * time.Second},
 		Snapshot:  Snapshot{MaxAge: 168 * time.Hour},
 		Limits:    DefaultLimits(),

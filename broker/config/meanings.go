@@ -92,11 +92,13 @@ var meaningsOfRunning = map[string]meaning{
 	"languages.default":    {"The language of pages when neither request, website nor browser says.", "ko", ""},
 	"languages.order_ways": {"Whether the menu's order is the one usual in the person's language.", "true", ""},
 
-	"snapshot":         {"What this node keeps of the database under data_dir, so that it can start while none answers.", "{max_age: 7d}", ""},
-	"snapshot.max_age": {"How old that may be. What is older is refused: too much may have happened since.", "7d", ""},
-	"drain":            {"How this node stops when it is told to.", "{wait: 10s}", ""},
-	"drain.wait":       {"How long it serves on while /readyz answers 503, so that a load balancer sends people elsewhere.", "10s", ""},
-	"drain.finish":     {"How long what is under way may take after that.", "10s", ""},
+	"contact":             {"How this node goes on when the other sites and the database's writer are out of reach.", "{stale_after: 60s}", ""},
+	"contact.stale_after": {"How old what this site's replica knows may be while neither the writer nor more than half of the sites is in contact: until then people with an account log in by it.", "60s", ""},
+	"snapshot":            {"What this node keeps of the database under data_dir, so that it can start while none answers.", "{max_age: 7d}", ""},
+	"snapshot.max_age":    {"How old that may be. What is older is refused: too much may have happened since.", "7d", ""},
+	"drain":               {"How this node stops when it is told to.", "{wait: 10s}", ""},
+	"drain.wait":          {"How long it serves on while /readyz answers 503, so that a load balancer sends people elsewhere.", "10s", ""},
+	"drain.finish":        {"How long what is under way may take after that.", "10s", ""},
 
 	"limits":                      {"How often this node may be asked. Who comes too often is answered 429 with Retry-After.", "{starts_per_address: {rate: 50, burst: 1000}}", ""},
 	"limits.starts_per_address":   {"Logins begun by one address: one of IPv4, or a /64 of IPv6.", "{rate: 50, burst: 1000}", ""},

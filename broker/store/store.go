@@ -316,6 +316,7 @@ type Store interface {
 	Grants
 	Refreshes
 	Facts
+	Beats
 	Secrets
 	Outages
 	Drills

@@ -125,7 +125,7 @@ func (unreachable) transact(context.Context, effort, work) error { return errAwa
 func copyRows(t *testing.T, from, to *sql.DB) {
 	t.Helper()
 	tables := []string{
-		"accounts", "links", "grants", "feed", "facts", "secrets", "signing_keys", "site_identities", "spare_identities", "sealing_keys",
+		"beat", "incarnation", "accounts", "links", "grants", "feed", "facts", "secrets", "signing_keys", "site_identities", "spare_identities", "sealing_keys",
 		"outages", "drills", "drill_counts", "pins", "activity",
 		"consents", "account_events",
 		"fingerprints", "provider_secrets",

@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, o Options, s *Store) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("connection string of the reader: %w", err), writer.close())
 	}
-	s.reader = reader
+	s.reader, s.replica = reader, reader
 	if err := migrateOrRead(ctx, o, writer, reader); err != nil {
 		return errors.Join(err, reader.close(), writer.close())
 	}

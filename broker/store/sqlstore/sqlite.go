@@ -32,7 +32,7 @@ func openSQLite(ctx context.Context, o Options, s *Store) error {
 	if err != nil {
 		return err
 	}
-	s.writer = writer
+	s.writer, s.replica = writer, writer
 	if o.replica == "" {
 		return nil
 	}
@@ -40,7 +40,7 @@ func openSQLite(ctx context.Context, o Options, s *Store) error {
 	if err != nil {
 		return errors.Join(err, writer.close())
 	}
-	s.reader = reader
+	s.reader, s.replica = reader, reader
 	return nil
 }
 

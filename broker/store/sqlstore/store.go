@@ -19,6 +19,7 @@ import (
 type Store struct {
 	writer  engine // has the last word
 	reader  engine // a replica, which may say yes; nil: there is none
+	replica engine // whose beat is this site's own: the reader, or the file itself; nil: there is none
 	timeout time.Duration
 	logger  *slog.Logger
 

@@ -86,6 +86,9 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 		{"SealingKeys", func(ctx context.Context) error { _, err := s.SealingKeys(ctx); return err }},
 		{"InsertSealingKey", func(ctx context.Context) error { _, err := s.InsertSealingKey(ctx, sealing); return err }},
 		{"DeleteSealingKeys", func(ctx context.Context) error { return s.DeleteSealingKeys(ctx, dawn) }},
+		{"WriteBeat", func(ctx context.Context) error { _, err := s.WriteBeat(ctx); return err }},
+		{"Incarnation", func(ctx context.Context) error { _, err := s.Incarnation(ctx); return err }},
+		{"RenewIncarnation", func(ctx context.Context) error { _, err := s.RenewIncarnation(ctx, "nobody", "new"); return err }},
 		{"Ping", s.Ping},
 	}, slices.Concat(operations(t, s, a), logoutVerbs(t, s), registrations(t, s), personal(t, s, a))...)
 }

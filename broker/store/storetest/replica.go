@@ -50,6 +50,7 @@ func testReplica(t *testing.T, o Options) {
 		}},
 		{"a replica whose refresh family lags behind is not believed", testReplicaFamily},
 		{"the feed is the writer's, and the replica's while the writer is gone", testReplicaFeed},
+		{"a replica's beat is its own", testReplicaBeat},
 		{"operators' verbs", testReplicaOperations},
 		{"people's own accounts", testReplicaPersonal},
 		{"what instances are", testReplicaInstances},

@@ -67,6 +67,7 @@ func Run(t *testing.T, o Options) {
 		{"activity and coverage", testActivity},
 		{"websites are registered", testClients},
 		{"accounts are found by what subjects derive from", testSeeds},
+		{"beats and incarnations", testBeats},
 		{"secrets", testSecrets},
 		{"signing keys", testSigningKeys},
 		{"site identities", testIdentities},

@@ -1,0 +1,46 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/contact"
+)
+
+// boardLate is how old the board's picture of the other sites may be. It is made
+// every second; a process that was stopped has heard nobody since.
+const boardLate = 5 * time.Second
+
+// openContact finds out who of writer, replica and sites is there, and looks once:
+// the first request meets a state that is so.
+func (b *Broker) openContact(ctx context.Context) error {
+	watch, err := contact.New(contact.Options{
+		Beats: b.store, StaleAfter: cmp.Or(b.config.Contact.StaleAfter, config.DefaultStaleAfter),
+		Contact: b.sitesHeard,
+		Now:     b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.contact = watch
+	watch.Look(ctx)
+	return nil
+}
+
+// sitesHeard counts the configured sites, and those of them that have signed a
+// record that has not expired. This site hears itself.
+func (b *Broker) sitesHeard() (sites, heard int) {
+	s := b.board.Snapshot()
+	late := b.options.Now().Sub(s.At) > boardLate
+	for _, site := range s.Sites() {
+		if site.Own || site.Nodes > 0 && !late {
+			heard++
+		}
+	}
+	return len(s.Sites()), heard
+}
+
+// Contact gives operators' tools and tests the mode of this node.
+func (b *Broker) Contact() contact.State { return b.contact.State() }
