@@ -22,6 +22,12 @@ type Server struct {
 // at the server's.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
+	return started(t, settings, (*process).copyBlank)
+}
+
+// started starts a server whose data folder fill makes.
+func started(t testing.TB, settings []string, fill func(*process) error) *Server {
+	t.Helper()
 	p, err := newProcess(settings)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
@@ -31,7 +37,7 @@ func Start(t testing.TB, settings ...string) *Server {
 			t.Errorf("end PostgreSQL: %v", err)
 		}
 	})
-	if err := p.copyBlank(); err != nil {
+	if err := fill(p); err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
 	if err := p.start(); err != nil {
