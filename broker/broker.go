@@ -36,6 +36,7 @@ import (
 	"github.com/bongsu/bongsu/broker/login"
 	"github.com/bongsu/bongsu/broker/negative"
 	"github.com/bongsu/bongsu/broker/outage"
+	"github.com/bongsu/bongsu/broker/peer"
 	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/status"
@@ -94,6 +95,7 @@ type Broker struct {
 	contact   *contact.Watch
 	hints     *hint.Hints
 	peer      *cluster.Peer // nil: this node speaks with no other
+	wire      *peer.Wire    // nil: this node asks no other, nor is it asked
 	probes    *probe.Schedule
 	outages   *outage.Set
 	coverage  *coverage.Ledger
@@ -173,6 +175,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"build ceilings", b.buildCeilings},
 		{"build providers", b.buildProviders},
 		{"open health board", b.openBoard},
+		{"open peers", b.openPeers},
 		{"open gossip", b.openGossip},
 		{"open contact", b.openContact},
 		{"build probes", b.buildProbes},

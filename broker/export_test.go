@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/peer"
 )
 
 // GossipAddress is where this node listens to others, UDP and TCP.
@@ -19,6 +21,19 @@ func (b *Broker) GossipAddress() string {
 // CountUnfinished counts the logins whose time is over, as the node does once a
 // minute.
 func (b *Broker) CountUnfinished() { b.metrics.unfinished.count() }
+
+// Wire is how this node asks others.
+func (b *Broker) Wire() *peer.Wire { return b.wire }
+
+// PeerAddress is where a node says that it can be asked.
+func (b *Broker) PeerAddress(node string) (string, bool) { return b.peerAddress(node) }
+
+// Identities are those of all sites, this one's included.
+func (b *Broker) Identities() map[string][]ed25519.PublicKey {
+	all := b.config.Identities()
+	all[b.config.Site] = []ed25519.PublicKey{b.signing.Identity()}
+	return all
+}
 
 // Board is what this node knows of its providers.
 func (b *Broker) Board() *health.Board { return b.board }

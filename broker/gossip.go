@@ -32,10 +32,14 @@ func (b *Broker) openGossip(context.Context) error {
 	if how == nil {
 		return nil
 	}
+	meta, err := b.tidings()
+	if err != nil {
+		return err
+	}
 	peer, err := cluster.Open(cluster.Options{
 		Name: b.config.Site + "/" + b.node(), Sites: b.siteNames(), Label: how.Label,
 		Listen: how.Listen, Advertise: how.Advertise, Seeds: how.Seeds, Allow: how.Allow, Keys: how.Keys,
-		Logger: b.logger, Registerer: b.metrics.registry,
+		Meta: meta, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	if err != nil {
 		return err

@@ -27,6 +27,9 @@ func (b *Broker) Background(ctx context.Context) {
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
 	}
+	if b.wire != nil {
+		jobs = append(jobs, b.wire.Run)
+	}
 	for _, p := range b.providers {
 		if p, ok := p.(interface{ Run(context.Context) }); ok {
 			jobs = append(jobs, p.Run)

@@ -23,7 +23,7 @@ type delegate struct{ peer *Peer }
 
 // NodeMeta is what others are told of this node.
 func (d delegate) NodeMeta(limit int) []byte {
-	meta := appendMeta(nil, d.peer.keys.fingerprints())
+	meta := appendMeta(nil, d.peer.keys.fingerprints(), d.peer.options.Meta)
 	if len(meta) > limit {
 		return nil
 	}

@@ -25,8 +25,12 @@ var (
 // fingerprintSize is how much of a key's hash names it, in bytes.
 const fingerprintSize = 8
 
-// metaVersion is the first byte of what a node says of itself to others.
-const metaVersion = 1
+// The first byte of what a node says of itself to others: which keys it holds,
+// and by the second version whatever else it has to say, behind them.
+const (
+	metaKeys = 1
+	metaMore = 2
+)
 
 // announceWithin bounds how long a verb waits until a peer heard of the change.
 const announceWithin = 5 * time.Second
@@ -125,9 +129,14 @@ func (k *keyring) find(fingerprint string) (key []byte, at int) {
 	return held[at], at
 }
 
-// appendMeta is what a node tells of itself: which keys it holds.
-func appendMeta(b []byte, fingerprints []string) []byte {
-	b = append(b, metaVersion, byte(len(fingerprints)))
+// appendMeta is what a node tells of itself: which keys it holds, and more if
+// there is any. One that has no more is understood by every version.
+func appendMeta(b []byte, fingerprints []string, more []byte) []byte {
+	version := byte(metaKeys)
+	if len(more) > 0 {
+		version = metaMore
+	}
+	b = append(b, version, byte(len(fingerprints)))
 	for _, f := range fingerprints {
 		raw, err := hex.DecodeString(f)
 		if err != nil || len(raw) != fingerprintSize { // ours are made above
@@ -135,19 +144,25 @@ func appendMeta(b []byte, fingerprints []string) []byte {
 		}
 		b = append(b, raw...)
 	}
-	return b
+	return append(b, more...)
 }
 
-// parseMeta reads what another node says; nonsense is no keys.
-func parseMeta(b []byte) []string {
-	if len(b) < 2 || b[0] != metaVersion || int(b[1]) > maxKeys || len(b) != 2+int(b[1])*fingerprintSize {
-		return nil
+// parseMeta reads what another node says; nonsense is no keys and no more.
+func parseMeta(b []byte) (fingerprints []string, more []byte) {
+	if len(b) < 2 || int(b[1]) > maxKeys {
+		return nil, nil
 	}
-	var found []string
-	for raw := range slices.Chunk(b[2:], fingerprintSize) {
-		found = append(found, hex.EncodeToString(raw))
+	end := 2 + int(b[1])*fingerprintSize
+	if len(b) < end || b[0] != metaMore && (b[0] != metaKeys || len(b) != end) {
+		return nil, nil
 	}
-	return found
+	for raw := range slices.Chunk(b[2:end], fingerprintSize) {
+		fingerprints = append(fingerprints, hex.EncodeToString(raw))
+	}
+	if len(b) > end && len(b)-end <= maxMeta {
+		more = bytes.Clone(b[end:])
+	}
+	return fingerprints, more
 }
 
 // Keys returns the fingerprints of the gossip keys held here, the one that

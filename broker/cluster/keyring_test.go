@@ -3,11 +3,13 @@ package cluster
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/memberlist"
 )
 
 // From key one to key two over all nodes, one after the other: nobody loses a
@@ -140,12 +142,15 @@ func TestKeysThatCannotBeInstalled(t *testing.T) {
 	if plain.install(testKey("0")) == nil || plain.use("x") == nil || plain.remove("x") == nil || plain.fingerprints() != nil {
 		t.Error("a plain pool has keys")
 	}
-	if got := parseMeta(appendMeta(nil, k.fingerprints())); !slices.Equal(got, k.fingerprints()) {
-		t.Errorf("read back %v", got)
+	for _, more := range []string{"", "m", strings.Repeat("m", maxMeta)} {
+		meta := appendMeta(nil, k.fingerprints(), []byte(more))
+		if got, rest := parseMeta(meta); !slices.Equal(got, k.fingerprints()) || string(rest) != more || len(meta) > memberlist.MetaMaxSize {
+			t.Errorf("read back %v and %q of %d bytes", got, rest, len(meta))
+		}
 	}
-	for _, nonsense := range [][]byte{nil, {1}, {2, 0}, {1, 1}, {1, 200}, {1, 0, 0}} {
-		if got := parseMeta(nonsense); got != nil {
-			t.Errorf("parseMeta(%v) = %v", nonsense, got)
+	for _, nonsense := range [][]byte{nil, {1}, {2}, {2, 1}, {3, 0}, {1, 1}, {1, 200}, {1, 0, 0}, {2, 200, 0}} {
+		if got, more := parseMeta(nonsense); got != nil || more != nil {
+			t.Errorf("parseMeta(%v) = %v, %v", nonsense, got, more)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type Member struct {
 	Node string
 	Addr netip.AddrPort // where it says it can be reached
 	Keys []string       // fingerprints of the gossip keys it holds, the one it encrypts with first; empty: none
+	Meta []byte         // what it says of itself, for whoever knows what it means; at most 400 bytes
 	Self bool
 }
 
@@ -87,11 +88,20 @@ func (t *table) all() []Member {
 	defer t.mu.Unlock()
 	found := make([]Member, 0, len(t.members))
 	for _, m := range t.members {
-		m.Keys = slices.Clone(m.Keys)
+		m.Keys, m.Meta = slices.Clone(m.Keys), slices.Clone(m.Meta)
 		found = append(found, m)
 	}
 	slices.SortFunc(found, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 	return found
+}
+
+// member returns the one of that name.
+func (t *table) member(name string) (Member, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m, ok := t.members[name]
+	m.Keys, m.Meta = slices.Clone(m.Keys), slices.Clone(m.Meta)
+	return m, ok
 }
 
 // others returns the members but this one.
@@ -145,7 +155,8 @@ func (t *table) missed() []netip.AddrPort {
 
 func memberOf(n *memberlist.Node, self string) Member {
 	site, node, _ := splitName(n.Name)
-	m := Member{Name: n.Name, Site: site, Node: node, Keys: parseMeta(n.Meta), Self: n.Name == self}
+	m := Member{Name: n.Name, Site: site, Node: node, Self: n.Name == self}
+	m.Keys, m.Meta = parseMeta(n.Meta)
 	if ip, ok := netip.AddrFromSlice(n.Addr); ok {
 		m.Addr = netip.AddrPortFrom(ip.Unmap(), n.Port)
 	}

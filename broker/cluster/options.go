@@ -26,6 +26,7 @@ const (
 	maxLabel = 32
 	maxName  = 128
 	keySize  = 32 // AES-256
+	maxMeta  = 400
 )
 
 // srvPrefix marks a seed that is the name of SRV records.
@@ -55,6 +56,10 @@ type Options struct {
 	Allow     []netip.Prefix // whom to listen to; empty is loopback and private addresses
 	Keys      [][]byte       // AES-256, at most 8; the first encrypts, all decrypt; a key is good for 2^32 packets, so change it every 30 days
 
+	// Meta is told to the others beside this node's name, at most 400 bytes. What
+	// it means is for whoever reads [Member.Meta]; it is believed of nobody.
+	Meta []byte
+
 	// InsecurePlain allows no keys, on loopback or over Transport alone.
 	InsecurePlain bool
 
@@ -64,7 +69,10 @@ type Options struct {
 	Registerer prometheus.Registerer // nil counts nowhere
 }
 
-// private is who is listened to when Options does not say.
+// Private returns who is listened to when Options does not say: loopback and
+// private addresses.
+func Private() []netip.Prefix { return slices.Clone(private) }
+
 var private = []netip.Prefix{
 	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
@@ -98,6 +106,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("name %q is not site/node of letters, digits, dots, dashes and underscores", o.Name)
 	case !slices.Contains(o.Sites, site):
 		return fmt.Errorf("site %q is not among the sites", site)
+	case len(o.Meta) > maxMeta:
+		return fmt.Errorf("meta of %d bytes, at most %d", len(o.Meta), maxMeta)
 	case o.Label == "" || len(o.Label) > maxLabel:
 		return fmt.Errorf("label of %d bytes, want 1 to %d", len(o.Label), maxLabel)
 	}

@@ -155,6 +155,9 @@ func (p *Peer) Settled() <-chan struct{} { return p.settled }
 // takes two to thirty seconds until a dead one is missing.
 func (p *Peer) Members() []Member { return p.members.all() }
 
+// Member returns the node "site/node", if it is believed to live.
+func (p *Peer) Member(name string) (Member, bool) { return p.members.member(name) }
+
 // Close says goodbye and stops listening. It may be called twice.
 func (p *Peer) Close() error {
 	var err error

@@ -53,6 +53,7 @@ var atStart = []setting{
 	{"providers", func(c *Config) any { return withoutCeilings(c.Providers) }},
 	{"outbound", func(c *Config) any { return c.Outbound }},
 	{"gossip", func(c *Config) any { return c.Gossip }},
+	{"peers", func(c *Config) any { return c.Peers }},
 	{"health", func(c *Config) any { return c.Health }},
 	{"languages", func(c *Config) any { return c.Languages }},
 }

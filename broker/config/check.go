@@ -52,6 +52,7 @@ func (c *checker) all() {
 	c.resources()
 	c.algorithms()
 	c.gossip()
+	c.peers()
 	c.operators()
 	c.health()
 	c.languages()

@@ -131,7 +131,7 @@ func (c *checker) gossip() {
 			c.add("gossip.listen", "gossip.advertise is required with gossip.listen %s: the others must be told one address", readable(w.Listen))
 		}
 	}
-	c.advertise(w.Advertise)
+	c.advertise("gossip.advertise", w.Advertise)
 	if !namePattern.MatchString(w.Label) {
 		c.add("gossip.label", "gossip.label %s must be at most 32 lower-case letters, digits and hyphens", readable(w.Label))
 	}
@@ -146,8 +146,33 @@ func (c *checker) gossip() {
 	}
 }
 
-func (c *checker) advertise(value string) {
-	const path = "gossip.advertise"
+// peers checks how the nodes ask each other things.
+func (c *checker) peers() {
+	w := c.file.Peers
+	if w == nil || c.bad["peers"] {
+		return
+	}
+	if w.Listen == "" {
+		w.Listen = defaultPeers
+	}
+	if c.file.Gossip == nil {
+		c.add("peers", "peers needs gossip: it is how nodes find each other")
+		return
+	}
+	if host, ok := c.address("peers.listen", w.Listen); ok && host != "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			c.add("peers.listen", "peers.listen %s must begin with an address of this machine, or 0.0.0.0", readable(w.Listen))
+		}
+	}
+	if w.Listen == c.file.Gossip.Listen && !strings.HasSuffix(w.Listen, ":0") {
+		c.add("peers.listen", "peers.listen %s is where gossip listens: take another port, such as 7947", readable(w.Listen))
+	}
+	c.advertise("peers.advertise", w.Advertise)
+	c.config.Peers = &Peers{Listen: w.Listen, Advertise: w.Advertise}
+}
+
+// advertise checks where a node says that it can be reached.
+func (c *checker) advertise(path, value string) {
 	if value == "" {
 		return
 	}

@@ -49,6 +49,7 @@ type Config struct {
 	Resources []*client.Resource // APIs that take our access tokens
 	Outbound  Outbound
 	Gossip    *Gossip    // nil: this node speaks with no other
+	Peers     *Peers     // nil: this node asks no other anything; never without Gossip
 	Operators []Operator // who may give orders on the admin listener; empty: nobody
 	Health    Health
 	Languages Languages
@@ -93,6 +94,13 @@ type Gossip struct {
 	Seeds     []string       // host:port, or srv:_service._proto.domain; asked again and again
 	Allow     []netip.Prefix // where the others may be; empty: loopback and private addresses
 	Keys      [][]byte       // AES-256, the first encrypts, all decrypt; at least one
+}
+
+// Peers says how the nodes of all sites ask each other things, where gossip only
+// tells.
+type Peers struct {
+	Listen    string // host:port, TCP; the host is an address
+	Advertise string // host:port that the others ask this node at; empty: the address listened on, or gossip's where that is every one
 }
 
 // Operator is somebody who may give orders on the admin listener.

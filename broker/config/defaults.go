@@ -17,6 +17,7 @@ const (
 
 	defaultGossip = "0.0.0.0:7946"
 	defaultLabel  = "bongsu"
+	defaultPeers  = "0.0.0.0:7947"
 
 	defaultIdle     = 12 * time.Hour
 	defaultLifetime = 7 * 24 * time.Hour

@@ -50,7 +50,7 @@ func TestExampleNamesEveryKey(t *testing.T) {
 // The settings that the example shows behind # are the defaults: writing them
 // out changes nothing. What several sites need has a test of its own.
 func TestExampleShowsDefaults(t *testing.T) {
-	example := regexp.MustCompile(`(?ms)^#gossip:$.*?^$`).ReplaceAllString(readExample(t), "")
+	example := regexp.MustCompile(`(?ms)^#(gossip|peers):$.*?^$`).ReplaceAllString(readExample(t), "")
 	before, err := loadExample(t, example)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 
 // What the example shows for several sites works once it is not behind #.
 func TestExampleOfSeveralSites(t *testing.T) {
-	section := regexp.MustCompile(`(?ms)^#(sites|gossip):$.*?^$`)
+	section := regexp.MustCompile(`(?ms)^#(sites|gossip|peers):$.*?^$`)
 	written := section.ReplaceAllStringFunc(readExample(t), func(lines string) string {
 		lines = regexp.MustCompile(`(?m)^#  keys(_command)?:.*$`).ReplaceAllString(lines, "")
 		return regexp.MustCompile(`(?m)^#`).ReplaceAllString(lines, "")
@@ -101,8 +101,11 @@ func TestExampleOfSeveralSites(t *testing.T) {
 	if len(c.Sites) != 2 || c.Gossip == nil || len(c.Gossip.Keys) != 1 || len(c.Gossip.Seeds) != 2 || len(c.Gossip.Allow) != 1 {
 		t.Errorf("sites %+v, gossip %+v", c.Sites, c.Gossip)
 	}
-	if c.Gossip.Listen != defaultGossip || c.Gossip.Label != defaultLabel {
-		t.Errorf("%s and %s are shown as defaults", c.Gossip.Listen, c.Gossip.Label)
+	if c.Peers == nil || c.Peers.Advertise == "" {
+		t.Fatalf("peers %+v", c.Peers)
+	}
+	if c.Gossip.Listen != defaultGossip || c.Gossip.Label != defaultLabel || c.Peers.Listen != defaultPeers {
+		t.Errorf("%s, %s and %s are shown as defaults", c.Gossip.Listen, c.Gossip.Label, c.Peers.Listen)
 	}
 }
 

@@ -41,6 +41,7 @@ type file struct {
 	Resources []fileResource `yaml:"resources"`
 	Outbound  fileOutbound   `yaml:"outbound"`
 	Gossip    *fileGossip    `yaml:"gossip"`
+	Peers     *filePeers     `yaml:"peers"`
 	Operators []fileOperator `yaml:"operators"`
 	Health    fileHealth     `yaml:"health"`
 	Languages fileLanguages  `yaml:"languages"`
@@ -71,6 +72,11 @@ type fileGossip struct {
 	Keys        string         `yaml:"keys"`
 	KeysFile    string         `yaml:"keys_file"`
 	KeysCommand []string       `yaml:"keys_command"`
+}
+
+type filePeers struct {
+	Listen    string `yaml:"listen"`
+	Advertise string `yaml:"advertise"`
 }
 
 type fileOperator struct {

@@ -41,6 +41,8 @@ gossip:
     Z29zc2lwLWtleS1udW1iZXItb25lLW9mLTMyYnl0ZXM=
 
     Z29zc2lwLWtleS1udW1iZXItdHdvLW9mLTMyYnl0ZXM=
+peers:
+  advertise: seoul-1.example.kr:7948
 operators:
   - name: ops
     secret_file: secrets/shop.secret
@@ -61,6 +63,7 @@ sessions: {outage_ceiling: 1d}
 		Node      string
 		Sites     []Site
 		Gossip    *Gossip
+		Peers     *Peers
 		Operators []Operator
 		Health    Health
 		Sessions  Sessions
@@ -69,7 +72,7 @@ sessions: {outage_ceiling: 1d}
 		Probes    []string
 	}
 	p := c.Providers[0]
-	got := part{c.Node, c.Sites, c.Gossip, c.Operators, c.Health, c.Sessions, p.Domains, p.Ceiling, p.Probes}
+	got := part{c.Node, c.Sites, c.Gossip, c.Peers, c.Operators, c.Health, c.Sessions, p.Domains, p.Ceiling, p.Probes}
 	want := part{
 		Node: "seoul-1.example.kr",
 		Sites: []Site{
@@ -82,6 +85,7 @@ sessions: {outage_ceiling: 1d}
 			Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 			Keys:  [][]byte{[]byte("gossip-key-number-one-of-32bytes"), []byte("gossip-key-number-two-of-32bytes")},
 		},
+		Peers:     &Peers{Listen: "0.0.0.0:7947", Advertise: "seoul-1.example.kr:7948"},
 		Operators: []Operator{{"ops", [][32]byte{client.HashSecret(shopSecret), hash}}},
 		Health:    Health{Canaries: []string{"https://www.example.org/"}},
 		Sessions:  Sessions{Idle: 12 * time.Hour, Lifetime: 168 * time.Hour, OutageCeiling: 24 * time.Hour},

@@ -128,6 +128,7 @@ func (i *Instance) settle(ctx context.Context, opened *sqlstore.Store, base *con
 	}
 	for n, site := range i.sites {
 		site.config.Sites, site.config.Gossip = known, gossip[n]
+		site.config.Peers = &config.Peers{Listen: "127.0.0.1:0"} // the others hear which port it is
 	}
 	return nil
 }

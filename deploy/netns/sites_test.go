@@ -182,6 +182,7 @@ gossip:
   seeds: [{{range $i, $s := .Seeds}}{{if $i}}, {{end}}"{{$s}}"{{end}}]
   allow: [{{.Gossips}}]
   keys_file: secrets/gossip.key
+peers: {listen: "{{.Gossip}}:7947"}
 outbound: {allow: [{{.Private}}]}
 health: {canaries: ["https://{{.Canary}}/"]}
 log: {level: info}
