@@ -113,9 +113,9 @@ func (o Options) validate() error {
 	case o.Self.Site == "" || o.Self.Node == "" || strings.ContainsRune(o.Self.String()[len(o.Self.Site)+1:], '/'):
 		return fmt.Errorf("%q is not site/node", o.Self)
 	case o.Keys == nil || o.Address == nil:
-		return errors.New("Keys and Address are needed")
+		return errors.New("nobody to ask for keys or addresses")
 	case o.Listen == "" && o.listener == nil:
-		return errors.New("Listen is needed")
+		return errors.New("nowhere to listen")
 	}
 	return nil
 }
