@@ -13,8 +13,8 @@ import (
 
 // The questions between nodes, by the names under which they are handled.
 const (
-	AskClaim = "arbiter/claim"
-	AskGrant = "arbiter/grant"
+	AskClaim = "arbiter.claim"
+	AskGrant = "arbiter.grant"
 )
 
 const (

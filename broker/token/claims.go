@@ -55,6 +55,7 @@ type AccessClaims struct {
 	Grant    string `json:"gid,omitempty"`
 	SID      string `json:"sid,omitempty"`
 	Epoch    int64  `json:"epo,omitempty"`
+	Arbiter  string `json:"arb,omitempty"` // the node that knows the grant before the store does; empty: the writer gave it
 
 	// The rest is for resource servers (RFC 9068 2.2.1).
 	AuthTime int64    `json:"auth_time,omitempty"`
@@ -65,19 +66,20 @@ type AccessClaims struct {
 // issue signs the tokens that a code, or what is left of one in its grant,
 // gives: an access token for t, and an ID token if the scope asks for one.
 func (e *Endpoint) issue(c Code, known *client.Client, grantID string, t target, now time.Time) (response, error) {
-	access, err := e.accessToken(c, grantID, t, now)
+	life := e.lifeOf(c, accessTokenLife)
+	access, err := e.accessToken(c, grantID, t, now, life)
 	if err != nil {
 		return response{}, err
 	}
 	answer := response{
-		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLife / time.Second), Scope: joinScope(t.scope),
+		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(life / time.Second), Scope: joinScope(t.scope),
 	}
 	if !slices.Contains(c.Scope, oauth.ScopeOpenID) { // a refresh that asked for less
 		return answer, nil
 	}
 	claims := idTokenClaims{
 		Issuer: e.Issuer, Subject: c.Subject, Audience: c.Client,
-		Expires: now.Add(idTokenLife).Unix(), IssuedAt: now.Unix(), AuthTime: c.AuthTime,
+		Expires: now.Add(e.lifeOf(c, idTokenLife)).Unix(), IssuedAt: now.Unix(), AuthTime: c.AuthTime,
 		Nonce: c.Nonce, ACR: c.ACR, AMR: c.AMR, SID: c.SID,
 		ATHash: accessHash(known.IDTokenAlg, access), Claims: c.Claims,
 	}
@@ -90,15 +92,16 @@ func (e *Endpoint) issue(c Code, known *client.Client, grantID string, t target,
 
 // accessToken signs an access token of a person's grant. One that may go on
 // while the person is away does not hang on the session that began it.
-func (e *Endpoint) accessToken(c Code, grantID string, t target, now time.Time) (string, error) {
+func (e *Endpoint) accessToken(c Code, grantID string, t target, now time.Time, life time.Duration) (string, error) {
 	tokenID, err := id.New(e.Rand)
 	if err != nil {
 		return "", err
 	}
 	claims := AccessClaims{
 		Issuer: e.Issuer, Subject: c.Subject, Audience: t.audience,
-		Expires: now.Add(accessTokenLife).Unix(), IssuedAt: now.Unix(), ID: tokenID,
+		Expires: now.Add(life).Unix(), IssuedAt: now.Unix(), ID: tokenID,
 		Client: c.Client, Scope: joinScope(t.scope), Grant: grantID, SID: c.SID, Epoch: c.Epoch,
+		Arbiter: c.Arbiter.node(),
 	}
 	if slices.Contains(c.Scope, oauth.ScopeOfflineAccess) {
 		claims.SID = ""

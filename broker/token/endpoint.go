@@ -30,6 +30,7 @@ type Grants interface {
 	GrantedAccount(ctx context.Context, grantID string) (store.Grant, store.Account, error)
 	RefreshFamily(ctx context.Context, grantID string, minCount int64) (store.Grant, store.Account, error)
 	RotateRefresh(ctx context.Context, r store.Rotation) (graced bool, err error)
+	Account(ctx context.Context, id string, minEpoch int64) (store.Account, error)
 }
 
 // Subjects names accounts as a client knows them.
@@ -70,8 +71,8 @@ type Limits interface {
 	Enter(ctx context.Context, c *client.Client) time.Duration
 }
 
-// Options says what the endpoint works with. All fields but Limits, Now and
-// WayClaim are required.
+// Options says what the endpoint works with. All fields but Arbiters, WriterLost,
+// Assertions, Limits, Now and WayClaim are required.
 type Options struct {
 	Issuer    string
 	Clients   Clients
@@ -82,6 +83,11 @@ type Options struct {
 	Negatives Negatives
 	Subjects  Subjects
 	Resources Resources
+	// Arbiters decides about codes that do not name the writer; nil: nobody here can.
+	Arbiters Arbiters
+	// WriterLost says that nobody knows a writer now: tokens live for
+	// five minutes and refresh tokens are not used up. Nil: never.
+	WriterLost func() bool
 	// Assertions proves clients that sign for themselves; nil proves none.
 	Assertions Assertions
 	Audit      *audit.Log
@@ -112,6 +118,12 @@ func New(o Options) (*Endpoint, error) {
 	}
 	if o.Limits == nil {
 		o.Limits = unlimited{}
+	}
+	if o.Arbiters == nil {
+		o.Arbiters = noArbiters{}
+	}
+	if o.WriterLost == nil {
+		o.WriterLost = func() bool { return false }
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -228,6 +240,7 @@ func (e *Endpoint) redeem(ctx context.Context, known *client.Client, request oau
 	if !e.stands(code.Account, code.SID, code.Epoch) || e.void(code.Way, code.Issued) {
 		return response{}, oauth.InvalidGrant("The login behind the code has ended.")
 	}
+	code.Scope = code.granted()
 	return e.settle(ctx, code, known, request, now)
 }
 
@@ -280,8 +293,6 @@ func (e *Endpoint) attempt(code Code, known *client.Client, now time.Time) (atte
 // 7636 4.6).
 func checkCode(code Code, known *client.Client, request oauth.TokenRequest) *oauth.Error {
 	switch {
-	case code.Arbiter != Writer:
-		return oauth.InvalidGrant("The code cannot be redeemed here.")
 	case code.Client != known.ID:
 		return oauth.InvalidGrant("The code was issued to another client.")
 	case request.RedirectURI != code.Redirect:
@@ -297,7 +308,7 @@ func checkCode(code Code, known *client.Client, request oauth.TokenRequest) *oau
 // claim makes the code used. A replay takes back what the first use gave
 // (RFC 6749 4.1.2).
 func (e *Endpoint) claim(ctx context.Context, code Code, grant store.Grant) error {
-	first, err := e.Grants.ClaimCode(ctx, grant)
+	first, err := e.decide(ctx, code, grant)
 	switch {
 	case err == nil:
 		return nil

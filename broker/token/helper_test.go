@@ -75,6 +75,10 @@ func (g *grants) GrantedAccount(_ context.Context, id string) (store.Grant, stor
 	return store.Grant{}, store.Account{}, store.ErrNotFound
 }
 
+func (g *grants) Account(context.Context, string, int64) (store.Account, error) {
+	return g.account, g.fails
+}
+
 type facts struct {
 	known map[string]bool
 	epoch int64

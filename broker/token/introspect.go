@@ -189,7 +189,7 @@ func (e *Endpoint) live(ctx context.Context, claims AccessClaims) (granted, erro
 	found, ok := e.grants.get(claims.Grant, now)
 	if !ok {
 		var err error
-		found.grant, found.account, err = e.Grants.GrantedAccount(ctx, claims.Grant)
+		found, err = e.grantOf(ctx, claims)
 		if errors.Is(err, store.ErrNotFound) {
 			return granted{}, errAccess
 		}

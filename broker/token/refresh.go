@@ -53,9 +53,18 @@ func (e *Endpoint) refresh(ctx context.Context, known *client.Client, request oa
 	if err != nil {
 		return response{}, err
 	}
+	lost := e.WriterLost() // then nobody can note that the token was used: it stays the good one
+	if lost {
+		if err := staysGood(f, known, now); err != nil {
+			return response{}, err
+		}
+	}
 	answer, err := e.issue(code, known, f.grant.ID, t, now)
 	if err != nil {
 		return response{}, err
+	}
+	if lost {
+		return answer, nil
 	}
 	answer.RefreshToken = f.token.successor(f.key)
 	if err := e.rotate(ctx, f, known, now); err != nil {

@@ -77,14 +77,15 @@ func (e *Endpoint) clientToken(known *client.Client, request oauth.TokenRequest)
 	if err != nil {
 		return response{}, err
 	}
+	life := e.lifeOf(Code{Arbiter: Writer}, accessTokenLife)
 	access, err := e.sign(keys.AccessToken, t.alg, AccessClaims{
 		Issuer: e.Issuer, Subject: known.ID, Audience: t.audience, Scope: joinScope(t.scope),
-		Expires: now.Add(accessTokenLife).Unix(), IssuedAt: now.Unix(), ID: tokenID, Client: known.ID,
+		Expires: now.Add(life).Unix(), IssuedAt: now.Unix(), ID: tokenID, Client: known.ID,
 	})
 	if err != nil {
 		return response{}, err
 	}
 	return response{
-		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLife / time.Second), Scope: joinScope(t.scope),
+		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(life / time.Second), Scope: joinScope(t.scope),
 	}, nil
 }
