@@ -15,6 +15,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/admin"
+	"github.com/bongsu/bongsu/broker/arbiter"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/backchannel"
 	"github.com/bongsu/bongsu/broker/ceiling"
@@ -93,6 +94,8 @@ type Broker struct {
 	negative  *negative.Set
 	board     *health.Board
 	contact   *contact.Watch
+	arbiter   *arbiter.Node
+	shipper   *arbiter.Shipper // nil: there is no claim log
 	hints     *hint.Hints
 	peer      *cluster.Peer // nil: this node speaks with no other
 	wire      *peer.Wire    // nil: this node asks no other, nor is it asked
@@ -178,6 +181,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open peers", b.openPeers},
 		{"open gossip", b.openGossip},
 		{"open contact", b.openContact},
+		{"open claim log", b.openArbiter},
 		{"build probes", b.buildProbes},
 		{"build operations", b.buildOperations},
 		{"build leaves", b.buildLeaves},

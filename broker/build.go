@@ -218,6 +218,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: b.ceilings,
 		Standing: b.standing, Drills: b.drills, Admit: b.mayStartAt, Asked: b.asked,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
+		Arbiter:       b.arbiterNow,
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,
 	})
@@ -237,7 +238,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Assertions: assertions,
 		Issuer:     b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
 		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
-		WayClaim: b.options.Dev, Limits: b,
+		WayClaim: b.options.Dev, Limits: b, Arbiters: b.arbiter, WriterLost: b.writerLost,
 		Wrap: b.config.ClusterKey, Subjects: b.accounts, Resources: &b.resources,
 	})
 	return err

@@ -31,6 +31,7 @@ const (
 	RefreshMisused  Name = "refresh.misused"  // a refresh token at another client
 	TokenRevoked    Name = "token.revoked"    // by its client; Reason says which kind
 	CodeMisused     Name = "code.misused"     // a code at the wrong client, redirect URI or verifier
+	GrantRefused    Name = "grant.refused"    // what a node gave while there was no writer, which then knew another of the same login; revoked
 	ClientRefused   Name = "client.refused"
 	SessionEnded    Name = "session.ended"
 	CallbackRefused Name = "callback.refused"

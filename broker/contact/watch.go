@@ -122,6 +122,15 @@ func (w *Watch) State() State {
 	return told
 }
 
+// Writer is State().Writer(), and costs no more than to look at the clock: it is
+// asked for every token.
+func (w *Watch) Writer() bool {
+	if !w.running.Load() {
+		return w.told.Load().Writer()
+	}
+	return within(w.seen.Load().Wrote, beatFresh, w.o.Now())
+}
+
 // look is what was seen, with the sites as they are now.
 func (w *Watch) look() Seen {
 	s := *w.seen.Load()

@@ -82,7 +82,7 @@ func (h *Handler) code(v *visit) token.Code {
 	s, request := v.session, v.login.Request
 	idToken, userinfo := v.claims()
 	return token.Code{
-		Login: v.login.ID, Arbiter: token.Writer, Client: v.client.ID,
+		Login: v.login.ID, Arbiter: h.Arbiter(), Client: v.client.ID,
 		Redirect: request.RedirectURI, Challenge: request.Challenge,
 		Scope: request.Scope, Resources: request.Resources, Nonce: request.Nonce, Issued: h.Now().Unix(),
 		Account: v.found.ID, Epoch: v.found.Epoch,

@@ -20,6 +20,7 @@ import (
 	"github.com/bongsu/bongsu/broker/posted"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/broker/token"
 	"github.com/bongsu/bongsu/broker/web"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/seal"
@@ -119,9 +120,11 @@ type Options struct {
 	Asked func(c *client.Client, r *oauth.AuthorizationRequest)
 	// Neighbourhood is what the address of a request shares with its neighbours'.
 	Neighbourhood func(r *http.Request) string
-	Audit         *audit.Log
-	Rand          io.Reader
-	Now           func() time.Time
+	// Arbiter is who decides about a code that is made now. Nil: always the writer.
+	Arbiter func() token.Arbiter
+	Audit   *audit.Log
+	Rand    io.Reader
+	Now     func() time.Time
 	// Language is what our own pages speak when nothing else says; default Korean.
 	Language string
 	// Dev shows developers on the page what was received and what is
@@ -175,6 +178,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Asked == nil {
 		o.Asked = func(*client.Client, *oauth.AuthorizationRequest) {}
+	}
+	if o.Arbiter == nil {
+		o.Arbiter = func() token.Arbiter { return token.Writer }
 	}
 	if o.Drills == nil {
 		o.Drills = noDrills{}
