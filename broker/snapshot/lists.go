@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/bongsu/bongsu/broker/store"
@@ -80,7 +81,7 @@ func add[T any](s *Snapshot, k kind, element T, same func(T) bool) {
 	}
 	data, err := json.Marshal(kept)
 	if err != nil {
-		s.o.Logger.Error("what the store said cannot be kept", "kind", string(k), "error", err)
+		s.o.Logger.Error("what the store said cannot be kept", slog.String("kind", string(k)), slog.Any("error", err))
 		return
 	}
 	s.put(k, data)

@@ -147,10 +147,11 @@ type gauges struct {
 }
 
 func newGauges(s *Snapshot) *gauges {
+	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, []string{"kind"}, nil) }
 	return &gauges{
 		s:      s,
-		age:    prometheus.NewDesc("bongsu_snapshot_age_seconds", "How long ago the store said what is kept of it on this node's disk; absent where nothing is kept.", []string{"kind"}, nil),
-		served: prometheus.NewDesc("bongsu_snapshot_served", "1 while this node goes by what it kept on its disk, because the store has not answered since it started.", []string{"kind"}, nil),
+		age:    desc("bongsu_snapshot_age_seconds", "How long ago the store said what is kept of it on this node's disk; absent where nothing is kept."),
+		served: desc("bongsu_snapshot_served", "1 while this node goes by what it kept on its disk, because the store has not answered since it started."),
 	}
 }
 

@@ -45,7 +45,7 @@ const (
 	restampEvery = 5 * time.Minute
 	// mostWaited is how long a node that could start from its disk waits in all for a
 	// store that does not answer.
-	mostWaited = 2500 * time.Millisecond
+	mostWaited = 1500 * time.Millisecond
 )
 
 // Options is what a Snapshot is made of. All but Now, Logger and Registerer are

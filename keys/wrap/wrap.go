@@ -26,7 +26,7 @@ const MaxDocument = 32 << 20
 
 const (
 	version  = 1
-	document = 2 // the version of a wrapped document, which never opens as a secret
+	document = 2                // the version of a wrapped document, which never opens as a secret
 	label    = "bongsu wrap v1" // separates this use of the secret from any other
 	maxText  = 1 << 10          // of a secret in base64, surrounding space included
 	overhead = 1 + 12 + 16      // version, nonce, tag
