@@ -67,6 +67,7 @@ func TestANodeStartsFromItsDiskAlone(t *testing.T) {
 				return n.Ask(http.MethodGet, authorize("later")).Status == http.StatusSeeOther
 			})
 
+			nextKeys(t, n)
 			keySet, began := n.Ask(http.MethodGet, "/jwks").Body, time.Now()
 			n.Restart(func(*config.Config) {
 				w.cut.Store(how == "refused")
@@ -132,9 +133,7 @@ func TestAKeyWithdrawnIsNotUsedFromTheDisk(t *testing.T) {
 	n.Behind(w.between)
 	n.Restart(func(*config.Config) {})
 	stolen := signer(t, n)
-	eventually(t, "a next key of each algorithm is published", func() bool {
-		return bytes.Count(n.Ask(http.MethodGet, "/jwks").Body, []byte(`"kid"`)) == 6
-	})
+	nextKeys(t, n)
 	w.cut.Store(true) // what is kept says that it signs
 	fact := store.Fact{Kind: store.KeyWithdrawn, ID: stolen, At: time.Now().UTC()}
 	if err := n.Broker.Negative().Apply(t.Context(), fact); err != nil {
@@ -148,6 +147,14 @@ func TestAKeyWithdrawnIsNotUsedFromTheDisk(t *testing.T) {
 	if got := signer(t, n); got == stolen {
 		t.Error("it signs again")
 	}
+}
+
+// nextKeys waits until the key that follows is published of each algorithm.
+func nextKeys(t *testing.T, n *brokertest.Node) {
+	t.Helper()
+	eventually(t, "a next key of each algorithm is published", func() bool {
+		return bytes.Count(n.Ask(http.MethodGet, "/jwks").Body, []byte(`"kid"`)) == 6
+	})
 }
 
 // signer is the kid that signs ID tokens.
