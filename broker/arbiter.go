@@ -8,14 +8,18 @@ import (
 
 	"github.com/bongsu/bongsu/broker/arbiter"
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/peer"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/token"
 )
 
-// openArbiter opens this node's claim log. Without a data directory it keeps
+// openArbiter opens this node's claim log, and has other nodes ask it. Without a data directory it keeps
 // none: then it names no arbiter but the writer.
 func (b *Broker) openArbiter(ctx context.Context) error {
 	b.arbiter = &arbiter.Node{Name: b.config.Site + "/" + b.node(), Replayed: b.revokeClaimed}
+	if b.wire != nil {
+		b.arbiter.Forward = b.wire
+	}
 	if b.config.DataDir == "" {
 		return nil
 	}
@@ -30,7 +34,17 @@ func (b *Broker) openArbiter(ctx context.Context) error {
 	b.shipper, err = arbiter.NewShipper(arbiter.ShipOptions{
 		Log: log, Writer: b.store, Taken: b.shipped, Refused: b.refusedByStore, Logger: b.logger, Registerer: b.metrics.registry,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	// Any node may ask: it opens the same codes and gives the same tokens.
+	b.wire.Handle(arbiter.AskClaim, func(ctx context.Context, _ peer.Node, body []byte) ([]byte, error) {
+		return b.arbiter.AnswerClaim(ctx, body)
+	})
+	b.wire.Handle(arbiter.AskGrant, func(ctx context.Context, _ peer.Node, body []byte) ([]byte, error) {
+		return b.arbiter.AnswerGrant(ctx, body)
+	})
+	return nil
 }
 
 // arbiterNow is who decides about a code that is made now.

@@ -34,6 +34,12 @@ const (
 	AudienceTokenEndpoint = "token_endpoint" // the token endpoint's URL, which older libraries send
 )
 
+// What a login does that is finished while nobody knows the store's writer.
+const (
+	WriterGoneNode = "node" // it goes on: the node that issues its code is the code's arbiter
+	WriterGoneWait = "wait" // the person waits on our page until the writer is back
+)
+
 // Client is a registered taker of logins. Those that come out of a [Registry]
 // are complete (defaults filled in), shared and never change.
 type Client struct {
@@ -75,6 +81,9 @@ type Client struct {
 	// so long that what happened elsewhere, a disabled account above all, may not be
 	// known here.
 	StaleAllowed bool
+	// WriterGone is what happens to a login that is finished while nobody knows the
+	// store's writer: WriterGoneNode (default) or WriterGoneWait.
+	WriterGone string
 	// Continuation says that people whom this browser brought before may go on while
 	// no database answers: they get a login of [choice.ACRContinued].
 	Continuation bool
@@ -114,6 +123,9 @@ func (c *Client) AllowsAuth(method string) bool {
 	}
 	return method == AuthBasic || method == AuthPost
 }
+
+// Waits reports whether people wait while nobody knows the store's writer.
+func (c *Client) Waits() bool { return c.WriterGone == WriterGoneWait }
 
 // Keys returns the keys of JWKS; nil when the client has none, or has them at
 // JWKSURI.

@@ -202,6 +202,11 @@ func (c *Client) checkPolicy(p *problems) {
 	if c.Continuation && !choice.Satisfies(choice.ACRContinued, c.MinACR) {
 		p.add("continuation", "is of no use: no login that is continued reaches min_acr %s", c.MinACR)
 	}
+	switch c.WriterGone {
+	case "", WriterGoneNode, WriterGoneWait:
+	default:
+		p.add("writer_gone", "must be %s or %s", WriterGoneNode, WriterGoneWait)
+	}
 	if len(c.OptionalScopes) > maxScopes {
 		p.add("optional_scopes", "at most %d may be listed", maxScopes)
 	}

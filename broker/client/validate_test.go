@@ -186,6 +186,7 @@ func TestUnsoundClients(t *testing.T) {
 		{"alg none", website(func(c *Client) { c.IDTokenAlg = "none" }), []string{"id_token_alg"}},
 		{"an unknown acr", website(func(c *Client) { c.MinACR = "high" }), []string{"min_acr"}},
 		{"continued logins that are too weak", website(func(c *Client) { c.MinACR, c.Continuation = choice.ACRProvider, true }), []string{"continuation"}},
+		{"neither node nor wait", website(func(c *Client) { c.WriterGone = "always" }), []string{"writer_gone"}},
 		{"a language that is none", website(func(c *Client) { c.Language = "ko\"" }), []string{"language"}},
 		{"no provider", website(func(c *Client) { c.Providers = []string{} }), []string{"providers"}},
 		{"providers that are none", website(func(c *Client) { c.Providers = []string{"Kakao", "naver", "naver"} }), []string{"providers[0]", "providers[2]"}},

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/providers/catalog"
 )
 
@@ -37,6 +38,7 @@ var words = map[string][]string{
 	"store.driver":          {"sqlite", "postgres"},
 	"clients.pkce":          {"optional", "required"},
 	"clients.stale":         {staleAllow, "refuse"},
+	"clients.writer_gone":   {client.WriterGoneNode, client.WriterGoneWait},
 	"providers.reauth":      {"forced", "asked", "none"},
 	"providers.pkce":        {pkceS256, pkceNone},
 	"providers.auth_method": catalog.AuthMethods(),

@@ -72,10 +72,13 @@ func (c *checker) registered(path string, w *fileClient) *client.Client {
 		OptionalScopes: w.OptionalScopes, URI: w.ClientURI, InitiateLoginURI: w.InitiateLoginURI, LogoURI: w.LogoURI, PolicyURI: w.PolicyURI, TermsURI: w.TermsURI,
 		BackchannelLogoutURI: w.BackchannelLogoutURI, BackchannelLogoutSessionRequired: w.BackchannelSID,
 		JWKSURI: w.JWKSURI, AssertionAudience: w.AssertionAudience,
-		StaleAllowed: w.Stale == staleAllow, Continuation: w.Continuation,
+		StaleAllowed: w.Stale == staleAllow, WriterGone: w.WriterGone, Continuation: w.Continuation,
 	}
 	if w.Stale != "" {
 		c.oneOf(path+".stale", w.Stale)
+	}
+	if w.WriterGone != "" {
+		c.oneOf(path+".writer_gone", w.WriterGone)
 	}
 	if w.PKCE != "" {
 		c.oneOf(path+".pkce", w.PKCE)
@@ -187,6 +190,7 @@ var keysOf = map[string]string{
 	"sector":       "sector_identifier",
 	"id_token_alg": "id_token_signed_response_alg",
 	"secrets":      "",
+	"writer_gone":  "", // a word of two, which oneOf knows
 }
 
 // validate reports what the client or resource itself finds wrong.

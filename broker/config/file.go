@@ -193,6 +193,7 @@ type fileClient struct {
 	MinACR                 string            `yaml:"min_acr"`
 	Providers              []string          `yaml:"providers"`
 	Stale                  string            `yaml:"stale"`
+	WriterGone             string            `yaml:"writer_gone"`
 	Continuation           bool              `yaml:"continuation"`
 	OptionalScopes         []string          `yaml:"optional_scopes"`
 	Language               string            `yaml:"language"`

@@ -57,6 +57,7 @@ var meaningsOfClients = map[string]meaning{
 	"clients.min_acr":                             {"The weakest login that is good enough: weaker ones are refused.", "urn:bongsu:acr:provider", "any"},
 	"clients.providers":                           {"The providers that people may log in with here, in the order of the menu.", "[kakao, apple]", "all"},
 	"clients.stale":                               {"allow: people may log in although this site has been cut off for longer than 60 s, so that it may not know yet whose account was disabled elsewhere.", "allow", "refuse"},
+	"clients.writer_gone":                         {"What happens to a finished login while the database's writer is out of reach. node: it goes on, the node that issued its code sees to it that the code is used once, tokens live for five minutes and there is no refresh token. wait: the person waits on our page until the writer is back.", "wait", "node"},
 	"clients.continuation":                        {"Whether people whom this browser brought within 72 h may go on while no database answers, with the acr urn:bongsu:acr:continued.", "true", "false"},
 	"clients.optional_scopes":                     {"Scopes that people may leave out where consent is asked for.", "[phone]", "none"},
 	"clients.language":                            {"The language of pages when neither request nor browser says.", "ko", "languages.default"},

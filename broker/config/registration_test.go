@@ -48,12 +48,12 @@ min_acr:
 }
 
 func TestARegistrationSaysItsWordsAsTheFileDoes(t *testing.T) {
-	const said = `{"id":"shop","name":"Shop","redirect_uris":["https://shop.example/cb"],"pkce":"optional","stale":"allow","continuation":true}`
+	const said = `{"id":"shop","name":"Shop","redirect_uris":["https://shop.example/cb"],"pkce":"optional","stale":"allow","writer_gone":"wait","continuation":true}`
 	built, err := node().Client([]byte(said), hashed())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !built.PKCEOptional || !built.StaleAllowed || !built.Continuation {
+	if !built.PKCEOptional || !built.StaleAllowed || !built.Waits() || !built.Continuation {
 		t.Errorf("it means %+v", built)
 	}
 	if _, err := node().Client([]byte(strings.Replace(said, "allow", "alow", 1)), hashed()); err == nil || !strings.Contains(err.Error(), `did you mean "allow"?`) {

@@ -71,13 +71,11 @@ func (h *Handler) consented(v *visit) (ended bool, err error) {
 		return true, h.refuse(v, oauth.ConsentRequired("The person has not yet said yes to what is asked for."))
 	case len(missing) > 0:
 		v.missing = missing
-		if v.login.Proof == nil { // the browser's session says whom this login is for
-			v.login.Session, v.login.Account = v.session.SID, v.session.Account
-		}
+		v.rememberWho()
 		return false, nil
 	}
 	v.login.Request.Scope, v.consented = scope, true
-	return false, nil
+	return h.held(v, silent)
 }
 
 // askConsent asks the person what the website may see.

@@ -39,6 +39,7 @@ type visit struct {
 
 	missing   []string // scopes that the person is to be asked about
 	consented bool     // there is none, or they were
+	waits     bool     // the website takes no code that the writer does not decide about, and there is no writer
 
 	mark     *mark // the browser's, once read
 	markRead bool
@@ -66,6 +67,7 @@ const (
 	checkConsent
 	takeConsent
 	askConsent
+	awaitWriter
 	finishLogin
 )
 
@@ -104,6 +106,8 @@ func (v *visit) next(now time.Time) step {
 // asked for, and then the end.
 func (v *visit) nextFound() step {
 	switch {
+	case v.consented && v.waits:
+		return awaitWriter
 	case v.consented:
 		return finishLogin
 	case v.missing == nil:
@@ -189,6 +193,8 @@ func (h *Handler) walk(v *visit) error {
 			h.agree(v)
 		case askConsent:
 			return h.show(v, h.askConsent)
+		case awaitWriter:
+			return h.show(v, h.await)
 		case finishLogin:
 			return h.finish(v)
 		default:

@@ -308,7 +308,9 @@ func shops() []*client.Client {
 	machine.ID, machine.GrantTypes = "machine", []string{client.GrantClientCredentials}
 	passkeys := shop
 	passkeys.ID, passkeys.MinACR = "passkeys", "phr"
-	return []*client.Client{&shop, &strict, &third, &narrow, &machine, &passkeys}
+	patient := shop
+	patient.ID, patient.WriterGone = "patient", client.WriterGoneWait
+	return []*client.Client{&shop, &strict, &third, &narrow, &machine, &passkeys, &patient}
 }
 
 func newHouse(t testing.TB) *house {

@@ -70,6 +70,10 @@ type Login struct {
 	// it shall be.
 	New *Proof `json:"n,omitempty"`
 
+	// Waits is since when the login waits for the writer, in Unix seconds; 0: it
+	// does not.
+	Waits int64 `json:"v,omitempty"`
+
 	// Answer is what the person let the website see.
 	Answer *answer `json:"g,omitempty"`
 

@@ -26,7 +26,8 @@ const proofLife = 10 * time.Minute
 // nor a new one: the proof is kept and the same login goes on when the person
 // tries again.
 func (h *Handler) resolve(v *visit) (ended bool, err error) {
-	if h.Now().Sub(time.Unix(v.login.Proof.At, 0)) > proofLife {
+	// What waits for the writer was finished in time; the login's life bounds it.
+	if v.login.Waits == 0 && h.Now().Sub(time.Unix(v.login.Proof.At, 0)) > proofLife {
 		v.login.Proof = nil
 		return false, nil
 	}

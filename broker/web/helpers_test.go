@@ -208,6 +208,7 @@ func allViews(lang string) map[string]View {
 			Frame: frame(lang), Independent: 1,
 			Ways: []AccountWay{{Way: kakao, Linked: true, Last: true, Action: "/account/unlink/kakao"}},
 		},
+		"wait":       Wait{Frame: frame(lang), RetryHref: "/login/a", Seconds: 7, CancelAction: "/login/a/cancel", StepToken: "step"},
 		"signed out": LoggedOut{Frame: frame(lang), SignInHref: "/account/sign-in", Note: NoteDisabled, NoteWay: kakao},
 		"link": Link{
 			Frame: frame(lang), Owner: kakao, OwnerName: "김하늘", New: Way{ID: "google", Kind: "google"}, NewName: "haneul.kim@gmail.com",

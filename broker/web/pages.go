@@ -92,6 +92,7 @@ func (p *Pages) warm() error {
 			Step{Kind: StepData, Fresh: true},
 			Ended{Kind: EndedAll, Websites: []EndedAt{{State: "delivered"}, {State: "none"}}},
 			Unlink{Left: []Way{{}}},
+			Wait{RetryHref: "/"},
 			Status{},
 		} {
 			if err := p.draw(io.Discard, lang, view); err != nil {
@@ -106,7 +107,7 @@ func (p *Pages) warm() error {
 const maxKept = 64 << 10
 
 // Write draws a view and sends it with its status and all headers of a page. A
-// Problem with RetryAfter also says Retry-After. The page is drawn completely
+// Problem with RetryAfter, and a Wait, also say Retry-After. The page is drawn completely
 // before anything is sent: after an error from drawing (ErrHref for a Terminal
 // that must not lead there) nothing was written and the caller can answer
 // something else.

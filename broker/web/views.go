@@ -3,7 +3,7 @@ package web
 import "time"
 
 // View is one of the view structs of this package: Menu, Match, Problem, Logout,
-// LoggedOut, PostBack, Terminal, Consent, Account, Step, Ended or Status.
+// LoggedOut, PostBack, Terminal, Consent, Account, Step, Ended, Wait or Status.
 type View interface {
 	frame() Frame
 	template() string            // name of the template that draws it now

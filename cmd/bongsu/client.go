@@ -50,6 +50,7 @@ type entry struct {
 	native      bool
 	firstParty  bool
 	stale       bool
+	writerGone  string
 	continued   bool
 	initiate    string
 	uri         string
@@ -69,6 +70,7 @@ func (e *entry) flags(cmd *cobra.Command) {
 	f.BoolVar(&e.native, "native", false, "an installed app")
 	f.BoolVar(&e.firstParty, "first-party", false, "our own: nobody is asked for consent")
 	f.BoolVar(&e.stale, "stale-allowed", false, "people may log in while the site is cut off for longer than 60 s")
+	f.StringVar(&e.writerGone, "writer-gone", "", "while the database's writer is out of reach: `WHAT`, node or wait")
 	f.BoolVar(&e.continued, "continuation", false, "people this browser knows may go on while no database answers")
 	f.StringVar(&e.initiate, "initiate-login-uri", "", "where a login begins anew, as `URI`")
 	f.StringVar(&e.uri, "client-uri", "", "its home page, as `URI`")
@@ -81,7 +83,7 @@ func (e *entry) document(cmd *cobra.Command, id string) ([]byte, error) {
 	if e.from == "" {
 		return e.said(id)
 	}
-	for _, name := range []string{"name", "redirect-uri", "post-logout-redirect-uri", "provider", "grant-type", "public", "native", "first-party", "stale-allowed", "continuation", "initiate-login-uri", "client-uri", "backchannel-logout-uri"} {
+	for _, name := range []string{"name", "redirect-uri", "post-logout-redirect-uri", "provider", "grant-type", "public", "native", "first-party", "stale-allowed", "writer-gone", "continuation", "initiate-login-uri", "client-uri", "backchannel-logout-uri"} {
 		if cmd.Flags().Changed(name) {
 			return nil, usageError{fmt.Errorf("--%s: with --from, the file says it", name), cmd.CommandPath()}
 		}

@@ -13,6 +13,7 @@ func (e *entry) said(id string) ([]byte, error) {
 	keys := map[string]any{"id": id}
 	for key, value := range map[string]string{
 		"name": e.name, "initiate_login_uri": e.initiate, "client_uri": e.uri, "backchannel_logout_uri": e.backchannel,
+		"writer_gone": e.writerGone,
 	} {
 		if value != "" {
 			keys[key] = value
