@@ -21,9 +21,6 @@ func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
 	if b.draining.Load() {
 		return oauth.TemporarilyUnavailable("The node is about to stop.")
 	}
-	if b.contradicted.Load() {
-		return errContradicted
-	}
 	if err := b.signing.Ready(); err != nil {
 		return err
 	}

@@ -3,8 +3,8 @@
 # every fuzz target for a while, every test under the race detector, every test
 # many times in another order, every benchmark, 64 nodes that gossip, every outage
 # that ships played whole, a flood of 100,000 logins begun, every fault below three
-# real sites, and a soak: a real broker under load on either store, in which no
-# request may fail.
+# real sites, hours of chaos at three real sites and their databases, and a soak: a
+# real broker under load on either store, in which no request may fail.
 #
 #   bash deploy/nightly.sh
 #   FUZZ_TIME=10m REPEAT=20 SOAK_TIME=5m bash deploy/nightly.sh
@@ -19,6 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 FUZZ_TIME=${FUZZ_TIME:-2m}
 REPEAT=${REPEAT:-5}
 SOAK_TIME=${SOAK_TIME:-1m} # for each of some fifty numbers
+CHAOS_HOURS=${CHAOS_HOURS:-2}
 failed=()
 
 # step NAME COMMAND…
@@ -55,13 +56,16 @@ while read -r package target; do
 	step "$target in $package" fuzz "$target" "$package"
 done < <(grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's#^(.*)/[^/]+:func (Fuzz.*)#\1 \2#' | sort)
 
-# TestNamespaces needs root, and test.sh arranges that.
-step "race detector" env CGO_ENABLED=1 go test -race -count=1 -skip '^TestNamespaces' -timeout 60m ./...
-step "repeated" go test -count="$REPEAT" -shuffle=on -skip '^TestNamespaces' -timeout 120m ./...
+# TestNamespaces and TestChaos need root, which their own steps arrange.
+step "race detector" env CGO_ENABLED=1 go test -race -count=1 -skip '^TestNamespaces|^TestChaos' -timeout 60m ./...
+step "repeated" go test -count="$REPEAT" -shuffle=on -skip '^TestNamespaces|^TestChaos' -timeout 120m ./...
 step "64 gossip nodes" go test -tags nightly -count=1 -v -timeout 10m -run '^TestSixtyFourNodes$' ./broker/cluster
 step "every outage" go test -tags nightly -count=1 -v -timeout 40m -run '^TestEveryOutage$' ./broker/simulate
 step "a flood of logins begun" go test -tags nightly -count=1 -v -timeout 20m -run '^TestAB78WholeFlood$' ./broker
 step "every fault below three real sites" in_namespaces netns '^TestNamespaces' 40m -tags nightly
+# A schedule that nobody has seen yet, every night.
+step "chaos" bash deploy/chaos.sh --seed "$((10#$(date +%Y%m%d)))" --hours "$CHAOS_HOURS"
+step "how long nobody is served" bash deploy/chaos.sh --times
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "a million people" go run ./deploy/bench volume
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...

@@ -24,7 +24,7 @@ declare -A budget=([unit]=360 [store]=420 [twins]=240 [race]=420 [faults]=240 [b
 all_lanes=(unit store twins race faults browser)
 
 # What has a lane of its own.
-elsewhere='^TestBrowser|^TestFault|^TestNamespaces'
+elsewhere='^TestBrowser|^TestFault|^TestNamespaces|^TestChaos'
 export elsewhere
 
 # What the race detector watches: much concurrency, no SQL engine, which is slow

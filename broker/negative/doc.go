@@ -13,7 +13,7 @@
 // by news that came meanwhile. A hint is obeyed as if the fact stood until the
 // feed has been read past its revision, never longer than a bound, and leaves
 // nothing behind; nothing positive follows from one. A store that was set back to
-// an earlier state or replaced is noticed, by its revisions, its beats and its
-// name: its feed is read from the start, and what stands here is sent to it again. The package does not decide what to revoke, and
+// an earlier state is noticed: its feed is read from the start, and what stands
+// here is sent to it again. The package does not decide what to revoke, and
 // it is no arbiter: that something is absent here proves nothing positive.
 package negative

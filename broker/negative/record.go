@@ -7,8 +7,7 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// record is one line of the log: a fact, how far the feed has been read, or of
-// which store it is.
+// record is one line of the log: a fact, or how far the feed has been read.
 type record struct {
 	Kind     store.FactKind `json:"k,omitempty"`
 	ID       string         `json:"i,omitempty"`
@@ -25,9 +24,6 @@ type record struct {
 
 	// Floor is the highest epoch ever heard of, where the writer's is lower.
 	Floor int64 `json:"f,omitempty"`
-
-	// Incarnation is what the store is called whose feed was read.
-	Incarnation string `json:"n,omitempty"`
 
 	Watermark int64 `json:"w,omitempty"` // the feed has been read so far; -1: the store counts anew
 }

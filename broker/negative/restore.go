@@ -36,7 +36,7 @@ func (s *Set) openJournal(ctx context.Context, o Options) error {
 // restore merges a line of the log. The caller holds mu.
 func (s *Set) restore(body []byte) bool {
 	r, ok := decode(body)
-	if ok && (r.Watermark != 0 || r.Incarnation != "" || wellFormed(r.fact())) {
+	if ok && (r.Watermark != 0 || wellFormed(r.fact())) {
 		s.merge(r)
 	}
 	return ok
@@ -91,11 +91,8 @@ func (s *Set) records() iter.Seq[record] {
 				return
 			}
 		}
-		if reached > 0 && !yield(record{Watermark: reached}) {
-			return
-		}
-		if name := s.Incarnation(); name != "" {
-			yield(record{Incarnation: name})
+		if reached > 0 {
+			yield(record{Watermark: reached})
 		}
 	}
 }

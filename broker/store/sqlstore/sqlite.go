@@ -25,23 +25,20 @@ const (
 
 // openSQLite opens s on a file.
 func openSQLite(ctx context.Context, o Options, s *Store) error {
-	has := newLate("file", o.Logger, func(ctx context.Context) (engine, error) {
-		if err := touch(o.Path); err != nil {
-			return nil, err
-		}
-		return newSQLite(ctx, o, o.Path)
-	}, nil)
-	if err := s.openFirst(ctx, o, has); err != nil {
-		return errors.Join(err, has.close())
+	if err := touch(o.Path); err != nil {
+		return err
 	}
-	s.writer = has.unwrap()
-	s.replica = s.writer
+	writer, err := newSQLite(ctx, o, o.Path)
+	if err != nil {
+		return err
+	}
+	s.writer, s.replica = writer, writer
 	if o.replica == "" {
 		return nil
 	}
 	reader, err := openSQLiteReaders(o, o.replica)
 	if err != nil {
-		return errors.Join(err, s.writer.close())
+		return errors.Join(err, writer.close())
 	}
 	s.reader, s.replica = reader, reader
 	return nil
@@ -68,7 +65,7 @@ type sqliteEngine struct {
 	stmts  sync.Map      // query to *sql.Stmt of the pool
 }
 
-func newSQLite(ctx context.Context, o Options, path string) (engine, error) {
+func newSQLite(ctx context.Context, o Options, path string) (*sqliteEngine, error) {
 	connector, err := sqliteConnector(o, path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		"wal_autocheckpoint("+strconv.Itoa(sqliteCheckpoint)+")")
 	if err != nil {
