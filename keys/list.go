@@ -15,6 +15,17 @@ type Listed struct {
 	ActivatedAt time.Time // UTC; zero while it has not signed
 }
 
+// SiteOf returns the site that a key belongs to by its manifest, whatever has
+// become of the key; empty if none is believed.
+func (r *Ring) SiteOf(keyID string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.entries[keyID]; e != nil && e.refused == nil {
+		return e.record.Site
+	}
+	return ""
+}
+
 // Keys returns every key that has not ended, those of other sites included, in
 // the order of their kids. It asks nobody.
 func (r *Ring) Keys() []Listed {

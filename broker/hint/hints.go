@@ -35,7 +35,8 @@ var obeyed = []store.FactKind{store.AccountDisabled, store.AccountEpoch, store.S
 // neither list the store is only asked at once, for obeying them cannot be taken
 // back: websites keep the keys they fetched without a withdrawn one, people whose
 // sessions a provider gave would be logged out, and a distrusted key fails logins,
-// which is evidence against its provider.
+// which is evidence against its provider. While no store can be asked, package
+// negative says what becomes of both: there more than half of the sites decide.
 var obeyedWide = []store.FactKind{store.ProviderDisabled, store.ProviderRetired, store.DrillsForbidden}
 
 // Doubter is who obeys hints and asks the store.

@@ -123,13 +123,14 @@ func (s *Set) settleDoubts() {
 }
 
 // answered reports whether the feed has said what it says about k: it was read
-// past the doubt's revision or, where there is none, brought the fact.
+// past the doubt's revision or, where there is none, brought the fact, or the node
+// that said it did.
 func (s *Set) answered(k key, d *doubt) bool {
 	if d.revision > 0 {
 		return d.revision <= s.Revision()
 	}
 	e, ok := s.load(k)
-	return ok && e.revision > 0 && !e.lifted
+	return ok && (e.lent || e.revision > 0 && !e.lifted)
 }
 
 // disproveDoubts asks the writer whether there are such revisions as hints speak

@@ -19,25 +19,49 @@ type entry struct {
 	until    int64 // Unix microseconds; 0 is never
 	lifted   bool  // the writer's latest word undoes the fact
 	unsent   bool  // said here, and the writer has not answered yet
+
+	lent      bool  // other nodes said it, who are believed, and the feed does not say it yet
+	lentEpoch int64 // of what they said
+	lentUntil int64 // Unix microseconds; 0 is never
 }
 
 // stands reports whether the fact is in force. What the writer has not heard of
 // it cannot have lifted.
-func (e entry) stands() bool { return e.unsent || e.revision > 0 && !e.lifted }
+func (e entry) stands() bool { return e.known() || e.lent }
+
+// known reports whether it is in force by what was said here or by the writer.
+func (e entry) known() bool { return e.unsent || e.revision > 0 && !e.lifted }
+
+// highest is the highest epoch that counts: of what others said, only while they
+// are believed.
+func (e entry) highest() int64 {
+	if e.lent {
+		return max(e.epoch, e.lentEpoch)
+	}
+	return e.epoch
+}
 
 // expired reports whether nobody needs the entry any more.
-func (e entry) expired(now int64) bool { return e.until != 0 && e.until < now }
+func (e entry) expired(now int64) bool {
+	if e.lent && (e.lentUntil == 0 || e.lentUntil >= now) {
+		return false
+	}
+	if !e.unsent && e.revision == 0 {
+		return true
+	}
+	return e.until != 0 && e.until < now
+}
 
-// said merges a fact that was said here. It reports whether the writer must
-// still hear of it; waiting is the one that already waits, if there is one.
+// said merges a fact that was said here, r being with it what already waits, if
+// there is any. It reports whether the writer must still hear of it.
 func (e entry) said(r record, waiting *record) (next entry, send bool) {
 	next = e
 	next.epoch = max(e.epoch, r.Epoch)
 	known := e.revision > 0 && !e.lifted && e.written >= r.Epoch
-	if known || waiting != nil && waiting.Epoch >= r.Epoch {
+	if known || waiting != nil && waiting.Epoch >= r.Epoch && waiting.Until == r.Until {
 		return next, false
 	}
-	if e.stands() {
+	if e.known() {
 		next.until = later(e.until, r.Until)
 	} else {
 		next.until = r.Until
@@ -89,6 +113,6 @@ func (e entry) record(k key) record {
 // fact is what holds under k.
 func (e entry) fact(k key) store.Fact {
 	f := e.record(k).fact()
-	f.Epoch, f.Lifted = e.epoch, !e.stands()
+	f.Epoch, f.Lifted = e.highest(), !e.stands()
 	return f
 }

@@ -68,7 +68,11 @@ func (s *Set) sendAll(ctx context.Context) {
 		case <-s.wake:
 		case <-again.C:
 		}
-		store.note(ctx, s.send(ctx))
+		err := s.send(ctx)
+		if err == nil {
+			err = s.vouch(ctx)
+		}
+		store.note(ctx, err)
 	}
 }
 

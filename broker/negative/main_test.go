@@ -29,6 +29,7 @@ type writer struct {
 	err      error // when set, nothing is answered
 	frozen   bool  // when set, nothing is answered before the caller gives up
 	answer   func(f store.Fact) store.Fact
+	whole    bool // goes by the whole rule of the real one about facts that are known
 }
 
 func (w *writer) RecordFact(ctx context.Context, f store.Fact) (store.Fact, error) {
@@ -41,7 +42,19 @@ func (w *writer) RecordFact(ctx context.Context, f store.Fact) (store.Fact, erro
 	if w.answer != nil {
 		return w.answer(f), nil
 	}
-	if i := w.index(f); i >= 0 && !w.facts[i].Lifted && w.facts[i].Epoch >= f.Epoch {
+	if i := w.index(f); i >= 0 && w.whole {
+		old := w.facts[i]
+		if old.Lifted && f.Epoch < old.Epoch {
+			return old, nil
+		}
+		if !old.Lifted {
+			f.Epoch = max(f.Epoch, old.Epoch)
+			f.Until = timeOf(later(micros(f.Until), micros(old.Until)))
+			if f.Epoch == old.Epoch && micros(f.Until) == micros(old.Until) {
+				return old, nil
+			}
+		}
+	} else if i >= 0 && !w.facts[i].Lifted && w.facts[i].Epoch >= f.Epoch {
 		return w.facts[i], nil
 	}
 	return w.put(f), nil

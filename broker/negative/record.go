@@ -25,6 +25,10 @@ type record struct {
 	// Floor is the highest epoch ever heard of, where the writer's is lower.
 	Floor int64 `json:"f,omitempty"`
 
+	// Site is whose node said it, where that is another node and the writer has
+	// not been heard to know it.
+	Site string `json:"n,omitempty"`
+
 	Watermark int64 `json:"w,omitempty"` // the feed has been read so far; -1: the store counts anew
 }
 

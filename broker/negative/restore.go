@@ -61,7 +61,7 @@ func (s *Set) tidy() error {
 	if s.journal == nil {
 		return nil
 	}
-	return s.journal.Tidy(s.Len())
+	return s.journal.Tidy(s.Len() + s.Lent())
 }
 
 // bodies is all that the log must say, as its lines say it.
@@ -88,6 +88,11 @@ func (s *Set) records() iter.Seq[record] {
 				continue
 			}
 			if r, ok := s.unsentRecord(k); ok && !yield(r) {
+				return
+			}
+		}
+		for _, r := range s.lentRecords() {
+			if !yield(r) {
 				return
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,15 @@ type Options struct {
 	// five seconds at most.
 	DoubtFor time.Duration
 
+	// Site is this node's own, and Sites how many there are in all, at least one:
+	// what touches everybody is believed of other nodes only if they are of this
+	// site, of more than half of all sites, or of the one that Owner names: the
+	// site that a thing belongs to, empty if that is not known. Owner may be nil
+	// and must be quick.
+	Site  string
+	Sites int
+	Owner func(kind store.FactKind, id string) string
+
 	disk journal.Disk // tests; zero is the real one
 }
 
@@ -83,11 +93,21 @@ type Set struct {
 
 	mu      sync.Mutex // one merge at a time, so that memory, log and OnFact see one order
 	unsent  map[key]record
+	loans   map[key][]loan // what other nodes said; of a personal kind one at most, else one of a site
+	lenders map[string]*lender
+	offered map[key]uint64 // what this node tells others, by when it became so
+	offers  uint64
 	reading bool // the log is being read: OnFact hears of the outcome alone
 
 	doubts   sync.Map // key to *doubt, immutable
 	doubted  atomic.Int64
 	doubtFor time.Duration
+
+	site     string
+	majority int // of sites
+	owner    func(store.FactKind, string) string
+	run      uint64 // names this run of the process to those who ask what it offers
+	vouching vouching
 
 	wake    chan struct{}    // something waits to be sent
 	hurry   chan struct{}    // the feed is to be read now
@@ -101,7 +121,8 @@ type Set struct {
 func Open(ctx context.Context, o Options) (*Set, error) {
 	s := &Set{
 		store: o.Store, now: o.Now, logger: o.Logger, poll: o.Poll, onFact: o.OnFact, onSaid: o.OnSaid,
-		unsent: make(map[key]record), wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), doubtFor: o.DoubtFor,
+		unsent: make(map[key]record), loans: make(map[key][]loan), lenders: make(map[string]*lender), offered: make(map[key]uint64),
+		site: o.Site, majority: max(o.Sites, 1)/2 + 1, owner: o.Owner, run: rand.Uint64(), wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), doubtFor: o.DoubtFor,
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -158,14 +179,14 @@ func (s *Set) MinEpoch(account string) int64 {
 	}
 	ended, _ := s.load(key{store.AccountEpoch, account})
 	disabled, _ := s.load(key{store.AccountDisabled, account})
-	return max(ended.epoch, disabled.epoch)
+	return max(ended.highest(), disabled.highest())
 }
 
 // Epoch returns the highest epoch ever heard of under a kind and id, 0 if none:
 // of a fact that stands or of its lifting. It takes no lock.
 func (s *Set) Epoch(kind store.FactKind, id string) int64 {
 	e, _ := s.load(key{kind, id})
-	return e.epoch
+	return e.highest()
 }
 
 // Revision returns the store's revision up to which every fact is known here.
@@ -240,7 +261,11 @@ func (s *Set) merge(r record) {
 		return
 	}
 	k := key{r.Kind, r.ID}
-	old, known := s.load(k)
+	if r.Site != "" {
+		s.lend(k, r)
+		return
+	}
+	old, _ := s.load(k)
 	waiting := s.waiting(k)
 	var next entry
 	if r.Revision > 0 {
@@ -250,18 +275,30 @@ func (s *Set) merge(r record) {
 		}
 	} else {
 		var send bool
+		if waiting != nil {
+			r.Epoch, r.Until = max(r.Epoch, waiting.Epoch), later(r.Until, waiting.Until)
+		}
 		if next, send = old.said(r, waiting); send {
 			s.unsent[k] = r
 		}
 	}
-	if known && next == old {
+	s.become(k, next)
+}
+
+// become puts an entry into its place, with what others said beside it. The caller
+// holds mu.
+func (s *Set) become(k key, next entry) {
+	s.weigh(k, &next)
+	old, known := s.load(k)
+	if next == old { // what is not there is as good as empty
 		return
 	}
 	s.entries.Store(k, &next)
 	if !known {
 		s.count.Add(1)
 	}
-	if s.onFact != nil && !s.reading && (next.stands() != old.stands() || next.epoch != old.epoch) {
+	s.offer(k, old, next)
+	if s.onFact != nil && !s.reading && (next.stands() != old.stands() || next.highest() != old.highest()) {
 		s.onFact(next.fact(k))
 	}
 }
@@ -279,12 +316,14 @@ func (s *Set) reach(watermark int64) {
 		if e.revision == 0 {
 			continue
 		}
+		old := e
 		e.revision = 1
-		if e.stands() && !e.unsent {
+		if e.known() && !e.unsent {
 			e.revision, e.written, e.unsent = 0, 0, true
 			s.unsent[k] = record{Kind: k.kind, ID: k.id, Epoch: e.epoch, At: e.at, Until: e.until}
 		}
 		s.entries.Store(k, &e)
+		s.offer(k, old, e)
 	}
 }
 
@@ -308,11 +347,13 @@ func (s *Set) sweep() {
 	now := s.now().Add(-time.Minute).UnixMicro() // other sites' clocks may be behind
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sweepLoans(now)
 	for k, v := range s.entries.Range {
 		if k, e := k.(key), v.(*entry); e.expired(now) {
 			s.entries.Delete(k)
 			s.count.Add(-1)
 			delete(s.unsent, k)
+			delete(s.offered, k)
 		}
 	}
 }
