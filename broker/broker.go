@@ -18,6 +18,7 @@ import (
 	"github.com/bongsu/bongsu/broker/arbiter"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/backchannel"
+	"github.com/bongsu/bongsu/broker/borrow"
 	"github.com/bongsu/bongsu/broker/ceiling"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cluster"
@@ -97,8 +98,10 @@ type Broker struct {
 	arbiter   *arbiter.Node
 	shipper   *arbiter.Shipper // nil: there is no claim log
 	hints     *hint.Hints
-	peer      *cluster.Peer // nil: this node speaks with no other
-	wire      *peer.Wire    // nil: this node asks no other, nor is it asked
+	peer      *cluster.Peer    // nil: this node speaks with no other
+	wire      *peer.Wire       // nil: this node asks no other, nor is it asked
+	borrow    *borrow.Exchange // nil with wire
+	caughtUp  chan struct{}    // closed: peers were asked for what they were told, or the time for it is over
 	probes    *probe.Schedule
 	outages   *outage.Set
 	coverage  *coverage.Ledger
@@ -180,6 +183,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open health board", b.openBoard},
 		{"open peers", b.openPeers},
 		{"open gossip", b.openGossip},
+		{"ask peers for negative facts", b.openBorrow},
 		{"open contact", b.openContact},
 		{"open claim log", b.openArbiter},
 		{"build probes", b.buildProbes},

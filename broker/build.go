@@ -85,6 +85,7 @@ func (b *Broker) openNegative(ctx context.Context) error {
 	set, err := negative.Open(ctx, negative.Options{
 		Path: path, Store: b.store, Logger: b.logger, Now: b.options.Now,
 		OnSaid: b.hinted,
+		Site:   b.config.Site, Sites: len(b.config.Sites), Owner: b.owner,
 		OnFact: func(f store.Fact) {
 			if f.Kind == store.KeyWithdrawn && !f.Lifted {
 				b.signing.Withdraw(f.ID)
@@ -97,6 +98,14 @@ func (b *Broker) openNegative(ctx context.Context) error {
 	b.negative = set
 	b.onClose("close negative log", set.Close)
 	return nil
+}
+
+// owner is the site that may say by itself what becomes of a thing of its own.
+func (b *Broker) owner(kind store.FactKind, id string) string {
+	if kind == store.KeyWithdrawn {
+		return b.signing.SiteOf(id)
+	}
+	return ""
 }
 
 // readClients reads the registrations of file and store. Without the store it

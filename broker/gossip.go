@@ -21,7 +21,7 @@ func (b *Broker) openGossip(context.Context) error {
 		Verify: func(site string, message, signature []byte) bool {
 			return b.signing.VerifyNews(site, newsHint, message, signature)
 		},
-		Doubter: b.negative, Waiting: b.negative.Waiting,
+		Doubter: doubter{b}, Waiting: b.negative.Waiting,
 		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	if err != nil {
@@ -49,6 +49,26 @@ func (b *Broker) openGossip(context.Context) error {
 	b.board.SetBroadcast(peer.Add("health", b.board).Broadcast)
 	b.hints.SetBroadcast(peer.Add("hints", b.hints).Broadcast)
 	return nil
+}
+
+// doubter is who obeys hints. What the store has not heard of it does not tell
+// either: those who know are asked.
+type doubter struct{ b *Broker }
+
+// Doubt implements [hint.Doubter].
+func (d doubter) Doubt(kind store.FactKind, id string, revision int64) {
+	d.b.negative.Doubt(kind, id, revision)
+	if revision == 0 && d.b.borrow != nil {
+		d.b.borrow.Hurry()
+	}
+}
+
+// Hurry implements [hint.Doubter].
+func (d doubter) Hurry() {
+	d.b.negative.Hurry()
+	if d.b.borrow != nil {
+		d.b.borrow.Hurry()
+	}
 }
 
 // hinted tells the other nodes of a negative fact that was said here.

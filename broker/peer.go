@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
+	"github.com/bongsu/bongsu/broker/borrow"
 	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/peer"
 )
@@ -41,6 +43,85 @@ func (b *Broker) openPeers(ctx context.Context) error {
 	b.wire = wire
 	b.onClose("hang up on other nodes", wire.Close)
 	return nil
+}
+
+// catchUpWithin bounds how long a node that starts is not ready because it asks
+// its peers what they were told while it was away.
+const catchUpWithin = 2 * time.Second
+
+// openBorrow has the nodes ask each other for negative facts that the store has
+// not heard of.
+func (b *Broker) openBorrow(context.Context) error {
+	b.caughtUp = make(chan struct{})
+	if b.wire == nil {
+		close(b.caughtUp)
+		return nil
+	}
+	var err error
+	b.borrow, err = borrow.New(borrow.Options{
+		Facts: b.negative, Nodes: b.others, Logger: b.logger,
+		Ask: func(ctx context.Context, node string, body []byte) ([]byte, error) {
+			return b.wire.Ask(ctx, node, borrow.Question, body)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	b.wire.Handle(borrow.Question, func(ctx context.Context, _ peer.Node, body []byte) ([]byte, error) {
+		return b.borrow.Answer(ctx, body)
+	})
+	if len(b.config.Gossip.Seeds) == 0 {
+		close(b.caughtUp) // it knows nobody whom it could ask
+	}
+	return nil
+}
+
+// others are the nodes that this one can ask.
+func (b *Broker) others() []borrow.Node {
+	var nodes []borrow.Node
+	for _, m := range b.peer.Members() {
+		if _, ok := askedAt(m); ok && !m.Self {
+			nodes = append(nodes, borrow.Node{Name: m.Name, Site: m.Site})
+		}
+	}
+	return nodes
+}
+
+// catchUp asks the peers once what they were told while this node was away, as
+// soon as gossip has found any. Until then the node is not ready: what it would
+// serve could be void everywhere else. It waits for nobody: when two seconds have
+// passed it is ready, with what its own log and the store say, so that no peer
+// keeps a node from serving (P10).
+func (b *Broker) catchUp(ctx context.Context) {
+	select {
+	case <-b.caughtUp:
+		return
+	default:
+	}
+	defer close(b.caughtUp)
+	ctx, cancel := context.WithTimeout(ctx, catchUpWithin)
+	defer cancel()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for len(b.others()) == 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+	b.borrow.Once(ctx)
+}
+
+// isCaughtUp reports whether peers were asked since the start, or the time for it
+// is over.
+func (b *Broker) isCaughtUp() bool {
+	select {
+	case <-b.caughtUp:
+		return true
+	default:
+		return false
+	}
 }
 
 // tidings is what gossip tells the others of this node.

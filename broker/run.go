@@ -28,7 +28,7 @@ func (b *Broker) Background(ctx context.Context) {
 		jobs = append(jobs, b.peer.Run)
 	}
 	if b.wire != nil {
-		jobs = append(jobs, b.wire.Run)
+		jobs = append(jobs, b.wire.Run, b.borrow.Run, b.catchUp)
 	}
 	for _, p := range b.providers {
 		if p, ok := p.(interface{ Run(context.Context) }); ok {

@@ -15,8 +15,9 @@ import (
 type standing struct {
 	b *Broker
 
-	key, count, rotates                    *prometheus.Desc
-	facts, revision, unsent, doubted, read *prometheus.Desc
+	key, count, rotates           *prometheus.Desc
+	facts, revision, unsent, lent *prometheus.Desc
+	doubted, read                 *prometheus.Desc
 }
 
 // registerStanding adds what is read of the keys and of the negative facts to
@@ -33,6 +34,7 @@ func (b *Broker) registerStanding(context.Context) error {
 		facts:    desc("bongsu_negative_facts", "Negative facts known here, lifted ones included."),
 		revision: desc("bongsu_negative_revision", "The store's revision up to which every negative fact is known here."),
 		unsent:   desc("bongsu_negative_unsent", "Negative facts said here that the store has not heard of yet."),
+		lent:     desc("bongsu_negative_lent", "Negative facts of other nodes that the store's feed has not brought yet."),
 		doubted:  desc("bongsu_negative_doubts", "Hints of peers that are obeyed until the store says more."),
 		read:     desc("bongsu_negative_feed_read_timestamp_seconds", "When the store's negative facts were last read to their end; 0 if never."),
 	})
@@ -44,7 +46,7 @@ func (b *Broker) registerStanding(context.Context) error {
 
 // Describe implements [prometheus.Collector].
 func (s *standing) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.key, s.count, s.rotates, s.facts, s.revision, s.unsent, s.doubted, s.read} {
+	for _, d := range []*prometheus.Desc{s.key, s.count, s.rotates, s.facts, s.revision, s.unsent, s.lent, s.doubted, s.read} {
 		to <- d
 	}
 }
@@ -59,6 +61,7 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 	tell(s.facts, float64(facts.Len()))
 	tell(s.revision, float64(facts.Revision()))
 	tell(s.unsent, float64(facts.Unsent()))
+	tell(s.lent, float64(facts.Lent()))
 	tell(s.doubted, float64(facts.Doubts()))
 	var read float64
 	if at := facts.ReadAt(); !at.IsZero() {
