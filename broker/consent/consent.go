@@ -20,7 +20,7 @@ const factLife = 90 * 24 * time.Hour
 // Records is what the package needs of the store.
 type Records interface {
 	GiveConsent(ctx context.Context, c store.Consent) error
-	Consent(ctx context.Context, accountID, clientID string) (store.Consent, error)
+	Consent(ctx context.Context, accountID, clientID string, scope []string) (store.Consent, error)
 	ConsentsOf(ctx context.Context, accountID string, limit int) ([]store.Consent, error)
 	GrantsOfAccount(ctx context.Context, accountID string, at time.Time, limit int) ([]store.Grant, error)
 }
@@ -54,9 +54,10 @@ func New(o Options) (*Register, error) {
 }
 
 // Of returns what the account consented to for a client; the zero Consent if
-// nothing. An error means that it could not be read.
-func (r *Register) Of(ctx context.Context, accountID, clientID string) (store.Consent, error) {
-	given, err := r.o.Records.Consent(ctx, accountID, clientID)
+// nothing. What is wanted is a word about each of scope, or the latest word of all
+// if that is empty. An error means that it could not be read.
+func (r *Register) Of(ctx context.Context, accountID, clientID string, scope []string) (store.Consent, error) {
+	given, err := r.o.Records.Consent(ctx, accountID, clientID, scope)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Consent{}, nil
 	}
@@ -82,7 +83,7 @@ func (r *Register) withdrawn(accountID, clientID string) int64 {
 // before. An error means that it is not remembered: it counts for this login
 // alone.
 func (r *Register) Give(ctx context.Context, accountID, clientID string, scope, declined []string) error {
-	before, err := r.Of(ctx, accountID, clientID)
+	before, err := r.Of(ctx, accountID, clientID, nil)
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (r *Register) TakeAway(ctx context.Context, accountID, clientID string) err
 	now := r.o.Now().UTC()
 	// A node whose clock is ahead may have noted the yes: what is withdrawn is that
 	// yes, whenever it was.
-	given, unread := r.Of(ctx, accountID, clientID)
+	given, unread := r.Of(ctx, accountID, clientID, nil)
 	err := r.o.Negatives.Apply(ctx, store.Fact{
 		Kind: store.ConsentWithdrawn, ID: store.WithdrawnConsent(accountID, clientID),
 		Epoch: max(now.UnixMicro(), given.GivenAt.UnixMicro()), At: now, Until: now.Add(factLife),

@@ -43,7 +43,7 @@ func registered(t *testing.T) (*Register, *time.Time) {
 
 func given(t *testing.T, r *Register, client string) store.Consent {
 	t.Helper()
-	c, err := r.Of(t.Context(), person, client)
+	c, err := r.Of(t.Context(), person, client, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func (h *Handler) agreedTo(v *visit) (scope, missing []string, err error) {
 	if always {
 		return asked, asked, nil
 	}
-	given, err := h.Consents.Of(v.ctx(), v.found.ID, v.client.ID)
+	given, err := h.Consents.Of(v.ctx(), v.found.ID, v.client.ID, asked)
 	if err != nil {
 		return nil, asked, err
 	}
@@ -117,7 +117,7 @@ func (h *Handler) agree(v *visit) {
 			said.Scope = append(said.Scope, scope)
 		}
 	}
-	given, err := h.Consents.Of(v.ctx(), v.found.ID, v.client.ID)
+	given, err := h.Consents.Of(v.ctx(), v.found.ID, v.client.ID, nil)
 	if err == nil {
 		err = h.Consents.Give(v.ctx(), v.found.ID, v.client.ID, said.Scope, said.Declined)
 	}

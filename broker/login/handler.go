@@ -51,7 +51,7 @@ type Clients interface {
 // Consents remembers what people let websites see.
 type Consents interface {
 	// Of returns what was said; the zero Consent if nothing.
-	Of(ctx context.Context, accountID, clientID string) (store.Consent, error)
+	Of(ctx context.Context, accountID, clientID string, scope []string) (store.Consent, error)
 	Give(ctx context.Context, accountID, clientID string, scope, declined []string) error
 }
 

@@ -163,7 +163,7 @@ func (r *records) find(id string) (store.Account, error) {
 	return found, nil
 }
 
-func (r *records) Consent(_ context.Context, accountID, clientID string) (store.Consent, error) {
+func (r *records) Consent(_ context.Context, accountID, clientID string, _ []string) (store.Consent, error) {
 	given, ok := r.consents[accountID+" "+clientID]
 	switch {
 	case r.down != nil:

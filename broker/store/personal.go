@@ -58,9 +58,11 @@ type Consents interface {
 	// ErrNotFound: no such account, or it was deleted.
 	GiveConsent(ctx context.Context, c Consent) error
 
-	// Consent returns what the account consented to. A replica may say yes.
-	// ErrNotFound: the writer knows of none.
-	Consent(ctx context.Context, accountID, clientID string) (Consent, error)
+	// Consent returns what the account consented to. A replica may say yes: it is
+	// believed if it knows a word about each of scope, be it a yes or a no. Without
+	// a scope the latest word is wanted, and a replica may answer only while the
+	// writer cannot be reached. ErrNotFound: the writer knows of none.
+	Consent(ctx context.Context, accountID, clientID string, scope []string) (Consent, error)
 
 	// ConsentsOf returns at most limit consents of an account, latest first. While
 	// the writer cannot be reached a replica may answer.

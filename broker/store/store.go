@@ -188,7 +188,8 @@ type Grants interface {
 	ClaimCode(ctx context.Context, g Grant) (grantID string, err error)
 
 	// GrantedAccount returns a grant and its account. That the account is
-	// disabled is the writer's word. ErrNotFound: the writer knows no such
+	// disabled is the writer's word, and so is one of an epoch before that of the
+	// grant's code. ErrNotFound: the writer knows no such
 	// grant, or no such account.
 	GrantedAccount(ctx context.Context, grantID string) (Grant, Account, error)
 

@@ -28,3 +28,30 @@ func TestNoReplicaNoReplicasBeat(t *testing.T) {
 	_, err := s.ReplicaBeat(t.Context())
 	wantUnavailable(t, err)
 }
+
+// A grant whose account is of an earlier epoch in the replica than when its code was
+// made: the replica lags, and the writer is asked.
+func TestReplicaBehindAGrant(t *testing.T) {
+	for _, d := range dialects {
+		t.Run(d.name, func(t *testing.T) {
+			r, copied := replicaAt(t, d.options)
+			a, _ := openAccount(t, r.Store.(*Store))
+			if _, err := r.Store.EndSessions(t.Context(), a.ID, noon); err != nil {
+				t.Fatal(err)
+			}
+			g := newGrant(t)
+			g.AccountID, g.Epoch = a.ID, 2
+			if _, err := r.Store.ClaimCode(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			r.CatchUp()
+			do(t, copied, "UPDATE accounts SET epoch = 1")
+			if _, now, err := r.Store.GrantedAccount(t.Context(), g.ID); err != nil || now.Epoch != 2 {
+				t.Errorf("the account is of epoch %d, %v", now.Epoch, err)
+			}
+			r.LoseWriter()
+			_, _, err := r.Store.GrantedAccount(t.Context(), g.ID)
+			wantUnavailable(t, err)
+		})
+	}
+}

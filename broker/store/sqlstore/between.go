@@ -22,10 +22,11 @@ type Between struct {
 // Behind returns s as it is seen through b, where everybody has a replica. It is
 // closed like any store, before s, and leaves s open.
 func (s *Store) Behind(b Between) *Store {
+	replica := remote{b.Replica, true}
 	return &Store{
 		timeout: s.timeout, logger: s.logger,
 		writer: remote{func(ctx context.Context) (*Store, error) { return s, b.Writer(ctx) }, false},
-		reader: remote{b.Replica, true},
+		reader: replica, replica: replica,
 	}
 }
 
@@ -102,5 +103,5 @@ func OpenCopy(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open copy: %w", err)
 	}
 	gone := func(context.Context) (*Store, error) { return nil, errReadOnly }
-	return &Store{timeout: o.Timeout, logger: o.Logger, writer: remote{gone, false}, reader: copied}, nil
+	return &Store{timeout: o.Timeout, logger: o.Logger, writer: remote{gone, false}, reader: copied, replica: copied}, nil
 }

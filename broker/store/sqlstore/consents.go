@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/bongsu/bongsu/broker/store"
 )
@@ -82,7 +83,7 @@ func (s *Store) alive(ctx context.Context, accountID string) error {
 }
 
 // Consent implements [store.Consents].
-func (s *Store) Consent(ctx context.Context, accountID, clientID string) (store.Consent, error) {
+func (s *Store) Consent(ctx context.Context, accountID, clientID string, scope []string) (store.Consent, error) {
 	const verb = "consent"
 	var c check
 	c.filled("account id", accountID, store.MaxID)
@@ -91,16 +92,30 @@ func (s *Store) Consent(ctx context.Context, accountID, clientID string) (store.
 		return store.Consent{}, fact(verb, c.err)
 	}
 	var r consentRow
+	read := func(ctx context.Context, q session) error {
+		r = consentRow{}
+		return q.row(ctx, selectConsent, []any{accountID, clientID}, r.columns()...)
+	}
 	err := s.verb(ctx, verb, func(ctx context.Context) error {
-		return found(s.ask(ctx, func(ctx context.Context, q session) error {
-			r = consentRow{}
-			return q.row(ctx, selectConsent, []any{accountID, clientID}, r.columns()...)
-		}, func() bool { return true }))
+		if len(scope) == 0 {
+			return found(s.askWriterFirst(ctx, read))
+		}
+		return found(s.ask(ctx, read, func() bool { return speaksOf(r.consent(), scope) }))
 	})
 	if err != nil {
 		return store.Consent{}, err
 	}
 	return r.consent(), nil
+}
+
+// speaksOf reports whether something was said about each of scope.
+func speaksOf(c store.Consent, scope []string) bool {
+	for _, s := range scope {
+		if !slices.Contains(c.Scope, s) && !slices.Contains(c.Declined, s) {
+			return false
+		}
+	}
+	return true
 }
 
 // ConsentsOf implements [store.Consents].

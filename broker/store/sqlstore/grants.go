@@ -121,7 +121,8 @@ func (s *Store) GrantedAccount(ctx context.Context, grantID string) (store.Grant
 }
 
 // grantedAccount reads a grant and its account. A replica is not believed that
-// says disabled, or whose refresh family counts less than minCount.
+// says disabled, whose account is of an epoch before the grant's, or whose refresh
+// family counts less than minCount.
 func (s *Store) grantedAccount(ctx context.Context, verb, grantID string, minCount int64) (store.Grant, store.Account, error) {
 	var c check
 	c.filled("grant id", grantID, store.MaxID)
@@ -134,7 +135,7 @@ func (s *Store) grantedAccount(ctx context.Context, verb, grantID string, minCou
 		return found(s.ask(ctx, func(ctx context.Context, q session) error {
 			g, a = grantRow{}, accountRow{}
 			return q.row(ctx, selectGrantAccount, []any{grantID}, append(g.columns(), a.columns()...)...)
-		}, func() bool { return !a.Disabled && g.Refresh.Count >= minCount }))
+		}, func() bool { return !a.Disabled && a.Epoch >= g.Epoch && g.Refresh.Count >= minCount }))
 	})
 	if err != nil {
 		return store.Grant{}, store.Account{}, err

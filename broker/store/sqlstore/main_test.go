@@ -92,6 +92,13 @@ func TestConformance(t *testing.T) {
 // replica returns a store with a reader that knows what it was given.
 func replica(t *testing.T, options func(testing.TB) Options) storetest.Replica {
 	t.Helper()
+	r, _ := replicaAt(t, options)
+	return r
+}
+
+// replicaAt returns the replica's database too.
+func replicaAt(t *testing.T, options func(testing.TB) Options) (storetest.Replica, *sql.DB) {
+	t.Helper()
 	o, copied := options(t), options(t)
 	// Both databases have their tables before anybody reads.
 	for _, each := range []Options{o, copied} {
@@ -109,7 +116,7 @@ func replica(t *testing.T, options func(testing.TB) Options) storetest.Replica {
 			lost := s.writer
 			s.writer = unreachable{lost}
 		},
-	}
+	}, to
 }
 
 // unreachable is an engine that nobody reaches.
@@ -128,7 +135,7 @@ func copyRows(t *testing.T, from, to *sql.DB) {
 		"beat", "incarnation", "accounts", "links", "grants", "feed", "facts", "secrets", "signing_keys", "site_identities", "spare_identities", "sealing_keys",
 		"outages", "drills", "drill_counts", "pins", "activity",
 		"consents", "account_events",
-		"fingerprints", "provider_secrets",
+		"fingerprints", "provider_secrets", "clients", "client_secrets", "client_changes",
 	}
 	for i := range tables {
 		if _, err := to.ExecContext(t.Context(), "DELETE FROM "+tables[len(tables)-1-i]); err != nil {

@@ -35,6 +35,7 @@ func verbs(t testing.TB, s Store, a store.Account, key store.IdentityKey, g stor
 	return append([]verb{
 		{"AccountByIdentity", func(ctx context.Context) error { _, err := s.AccountByIdentity(ctx, key, 0); return err }},
 		{"Account", func(ctx context.Context) error { _, err := s.Account(ctx, a.ID, 0); return err }},
+		{"FillProfile", func(ctx context.Context) error { return s.FillProfile(ctx, a) }},
 		{"OpenAccount", func(ctx context.Context) error { return s.OpenAccount(ctx, fresh, free) }},
 		{"LinkIdentity", func(ctx context.Context) error { return s.LinkIdentity(ctx, link) }},
 		{"LinkIdentityEndSessions", func(ctx context.Context) error {

@@ -187,7 +187,7 @@ func testConsents(t *testing.T, o Options) {
 	}
 	absent := func(t *testing.T, a store.Account) {
 		t.Helper()
-		_, err := s.Consent(t.Context(), a.ID, "shop")
+		_, err := s.Consent(t.Context(), a.ID, "shop", nil)
 		wantIs(t, err, store.ErrNotFound)
 	}
 	tests := []struct {
@@ -197,14 +197,14 @@ func testConsents(t *testing.T, o Options) {
 		{"a consent comes back as it was given", func(t *testing.T, a store.Account) {
 			absent(t, a)
 			give(t, s, newConsent(a.ID))
-			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop")), newConsent(a.ID))
+			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop", nil)), newConsent(a.ID))
 		}},
 		{"a later one takes its place, an earlier one does not", func(t *testing.T, a store.Account) {
 			later := newConsent(a.ID)
 			later.Scope, later.Declined, later.GivenAt = []string{"openid", "email"}, nil, minute(1)
 			give(t, s, later)
 			give(t, s, newConsent(a.ID))
-			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop")), later)
+			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop", nil)), later)
 		}},
 		{"an account's are listed, latest first, and nobody else's", func(t *testing.T, a store.Account) {
 			give(t, s, newConsent(open(t, s, newKey(t)).ID))
@@ -230,12 +230,12 @@ func testConsents(t *testing.T, o Options) {
 			withdraw(t, a, minute(1))
 			give(t, s, again)
 			withdraw(t, a, minute(1))
-			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop")), again)
+			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop", nil)), again)
 			other := open(t, s, newKey(t))
 			again.AccountID = other.ID
 			give(t, s, again)
 			withdraw(t, other, minute(1))
-			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), other.ID, "shop")), again)
+			wantSame(t, must[store.Consent](t)(s.Consent(t.Context(), other.ID, "shop", nil)), again)
 		}},
 		{"nobody consents for nobody, nor to what breaks the bounds", func(t *testing.T, a store.Account) {
 			wantIs(t, s.GiveConsent(t.Context(), newConsent(newID(t))), store.ErrNotFound)
@@ -255,7 +255,7 @@ func testConsents(t *testing.T, o Options) {
 				c.GivenAt = minute(i)
 				return s.GiveConsent(ctx, c)
 			}), nil)
-			if c := must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop")); !c.GivenAt.Equal(minute(racers - 1)) {
+			if c := must[store.Consent](t)(s.Consent(t.Context(), a.ID, "shop", nil)); !c.GivenAt.Equal(minute(racers - 1)) {
 				t.Errorf("given at %s", c.GivenAt)
 			}
 		}},
@@ -355,13 +355,13 @@ func testReplicaPersonal(t *testing.T, r Replica) {
 	second := newConsent(a.ID)
 	second.ClientID = "game"
 	give(t, r.Store, second)
-	wantSame(t, must[store.Consent](t)(r.Store.Consent(t.Context(), a.ID, "game")), second)
+	wantSame(t, must[store.Consent](t)(r.Store.Consent(t.Context(), a.ID, "game", second.Scope)), second)
 	if all := must[[]store.Consent](t)(r.Store.ConsentsOf(t.Context(), a.ID, 9)); len(all) != 2 {
 		t.Errorf("the writer knows 2 consents, listed %d", len(all))
 	}
 	r.LoseWriter()
-	wantSame(t, must[store.Consent](t)(r.Store.Consent(t.Context(), a.ID, "shop")), newConsent(a.ID))
-	_, err := r.Store.Consent(t.Context(), a.ID, "game")
+	wantSame(t, must[store.Consent](t)(r.Store.Consent(t.Context(), a.ID, "shop", nil)), newConsent(a.ID))
+	_, err := r.Store.Consent(t.Context(), a.ID, "game", nil)
 	wantUnavailable(t, err)
 	wantSame(t, must[[]store.Consent](t)(r.Store.ConsentsOf(t.Context(), a.ID, 9)), []store.Consent{newConsent(a.ID)})
 	must[[]store.Grant](t)(r.Store.GrantsOfAccount(t.Context(), a.ID, noon, 9))
@@ -388,7 +388,7 @@ func personal(t testing.TB, s Store, a store.Account) []verb {
 		{"KeepLanguage", func(ctx context.Context) error { return s.KeepLanguage(ctx, a.ID, "ko") }},
 		{"DeleteAccount", func(ctx context.Context) error { _, err := s.DeleteAccount(ctx, gone.ID, 0, noon); return err }},
 		{"GiveConsent", func(ctx context.Context) error { return s.GiveConsent(ctx, consent) }},
-		{"Consent", func(ctx context.Context) error { _, err := s.Consent(ctx, a.ID, "shop"); return err }},
+		{"Consent", func(ctx context.Context) error { _, err := s.Consent(ctx, a.ID, "shop", nil); return err }},
 		{"ConsentsOf", func(ctx context.Context) error { _, err := s.ConsentsOf(ctx, a.ID, 9); return err }},
 		{"NoteEvents", func(ctx context.Context) error { return s.NoteEvents(ctx, []store.AccountEvent{event}) }},
 		{"EventsOf", func(ctx context.Context) error { _, err := s.EventsOf(ctx, a.ID, 9); return err }},

@@ -18,7 +18,7 @@ const (
 func newFamily(t testing.TB, account string) store.Grant {
 	t.Helper()
 	g := newGrant(t, newID(t), account)
-	g.Epoch, g.Resources = 4, []string{"https://api.example.kr", "urn:orders"}
+	g.Epoch, g.Resources = 1, []string{"https://api.example.kr", "urn:orders"}
 	g.ExpiresAt = noon.Add(30 * 24 * time.Hour)
 	g.Refresh = store.Family{Key: randomBytes(t, 61), Count: 1, UsedAt: noon}
 	return g

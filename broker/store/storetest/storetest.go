@@ -78,6 +78,7 @@ func Run(t *testing.T, o Options) {
 		{"bounds", testBounds},
 		{"a failure is not a fact", testFailures},
 		{"a replica may say yes", testReplica},
+		{"every verb says whose word it is", testEveryVerbIsKnown},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) { g.run(t, o) })
