@@ -75,6 +75,9 @@ type Options struct {
 	// Fetch changes how outgoing requests are made, before the first one; tests
 	// reach simulated providers with it that have names and certificates of their own.
 	Fetch func(*fetch.Options)
+	// Gossip and Peers change how this node speaks with others, if it does.
+	Gossip func(*cluster.Options)
+	Peers  func(*peer.Options)
 	// Store changes how the store is opened; tests count with it what a login
 	// asks of the driver.
 	Store func(*sqlstore.Options)

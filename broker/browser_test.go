@@ -44,6 +44,7 @@ func TestBrowser(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, c, i) })
 	}
+	t.Run("three sites", func(t *testing.T) { testTour(t, c) })
 	t.Run("over https", func(t *testing.T) { testSites(t, c, w) })
 	if dir := os.Getenv("BONGSU_SHOTS"); dir != "" {
 		t.Run("pictures", func(t *testing.T) { testPictures(t, c, i, dir) })

@@ -36,11 +36,15 @@ func (b *Broker) openGossip(context.Context) error {
 	if err != nil {
 		return err
 	}
-	peer, err := cluster.Open(cluster.Options{
+	o := cluster.Options{
 		Name: b.config.Site + "/" + b.node(), Sites: b.siteNames(), Label: how.Label,
 		Listen: how.Listen, Advertise: how.Advertise, Seeds: how.Seeds, Allow: how.Allow, Keys: how.Keys,
 		Meta: meta, Logger: b.logger, Registerer: b.metrics.registry,
-	})
+	}
+	if b.options.Gossip != nil {
+		b.options.Gossip(&o)
+	}
+	peer, err := cluster.Open(o)
 	if err != nil {
 		return err
 	}

@@ -32,11 +32,15 @@ func (b *Broker) openPeers(ctx context.Context) error {
 	if len(allow) == 0 {
 		allow = cluster.Private()
 	}
-	wire, err := peer.Open(ctx, peer.Options{
+	o := peer.Options{
 		Self: peer.Node{Site: b.config.Site, Node: b.node()}, Listen: how.Listen, Allow: allow,
 		Keys: b.signing, Address: b.peerAddress,
 		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
-	})
+	}
+	if b.options.Peers != nil {
+		b.options.Peers(&o)
+	}
+	wire, err := peer.Open(ctx, o)
 	if err != nil {
 		return err
 	}

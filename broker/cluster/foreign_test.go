@@ -227,7 +227,7 @@ func TestMoreStreamsThanAreServed(t *testing.T) {
 	network := clustertest.New(clustertest.Options{})
 	inner := network.Listen("10.0.0.1:1")
 	m := newMetrics(nil)
-	g := newGuard(inner, Options{Allow: private}.allows, m)
+	g := newGuard(inner, Options{Allow: private, Pass: func() error { return nil }}, m)
 	other := network.Listen("10.0.0.2:1")
 	var open []net.Conn
 	for range maxStreams {

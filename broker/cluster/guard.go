@@ -18,6 +18,7 @@ const maxStreams = 256
 // that is not allowed, and more streams than can be served, go no further.
 type guard struct {
 	inner   memberlist.NodeAwareTransport
+	pass    func() error
 	allows  func(netip.Addr) bool
 	metrics *metrics
 
@@ -29,13 +30,13 @@ type guard struct {
 	passing sync.WaitGroup
 }
 
-func newGuard(inner memberlist.Transport, allows func(netip.Addr) bool, m *metrics) *guard {
+func newGuard(inner memberlist.Transport, o Options, m *metrics) *guard {
 	aware, ok := inner.(memberlist.NodeAwareTransport)
 	if !ok {
 		aware = byAddress{inner}
 	}
 	g := &guard{
-		inner: aware, allows: allows, metrics: m,
+		inner: aware, pass: o.Pass, allows: o.allows, metrics: m,
 		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), done: make(chan struct{}),
 	}
 	g.passing.Go(g.passPackets)
@@ -49,6 +50,9 @@ func (g *guard) passPackets() {
 		case packet := <-g.inner.PacketCh():
 			if !g.allowed(packet.From) {
 				g.metrics.drop(dropAddress)
+				continue
+			}
+			if g.pass() != nil {
 				continue
 			}
 			select {
@@ -91,7 +95,7 @@ func (g *guard) admit(conn net.Conn) net.Conn {
 		reason = dropQueueFull
 	default:
 		g.open.Add(1)
-		return &counted{Conn: conn, open: &g.open}
+		return &counted{Conn: passing{conn, g.pass}, open: &g.open}
 	}
 	_ = conn.Close()
 	g.metrics.drop(reason)
@@ -114,18 +118,30 @@ func (g *guard) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
 func (g *guard) PacketCh() <-chan *memberlist.Packet { return g.packets }
 func (g *guard) StreamCh() <-chan net.Conn           { return g.streams }
 
-func (g *guard) WriteTo(b []byte, addr string) (time.Time, error) { return g.inner.WriteTo(b, addr) }
+func (g *guard) WriteTo(b []byte, addr string) (time.Time, error) {
+	return g.WriteToAddress(b, memberlist.Address{Addr: addr})
+}
 
 func (g *guard) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
+	if g.pass() != nil {
+		return time.Now(), nil // lost: nobody tells who sends a packet
+	}
 	return g.inner.WriteToAddress(b, addr)
 }
 
 func (g *guard) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
-	return g.inner.DialTimeout(addr, timeout)
+	return g.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
 }
 
 func (g *guard) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
-	return g.inner.DialAddressTimeout(addr, timeout)
+	if err := g.pass(); err != nil {
+		return nil, err
+	}
+	conn, err := g.inner.DialAddressTimeout(addr, timeout)
+	if err != nil {
+		return nil, err
+	}
+	return passing{conn, g.pass}, nil
 }
 
 // Shutdown ends the transport, which may have something to hand over until it
@@ -148,6 +164,28 @@ type counted struct {
 func (c *counted) Close() error {
 	c.once.Do(func() { c.open.Add(-1) })
 	return c.Conn.Close()
+}
+
+// passing is a stream whose every piece is asked for.
+type passing struct {
+	net.Conn
+
+	pass func() error
+}
+
+func (c passing) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if lost := c.pass(); lost != nil {
+		return 0, lost
+	}
+	return n, err
+}
+
+func (c passing) Write(b []byte) (int, error) {
+	if err := c.pass(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
 }
 
 // byAddress is a transport that does not care for names.

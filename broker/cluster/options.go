@@ -63,6 +63,11 @@ type Options struct {
 	// InsecurePlain allows no keys, on loopback or over Transport alone.
 	InsecurePlain bool
 
+	// Pass is asked before every packet and every piece of a stream, in either
+	// direction. It may wait, and an error loses it: dev mode cuts and freezes
+	// nodes so. Whoever has it wait lets it go before Close. nil lets all pass.
+	Pass func() error
+
 	Resolver   Resolver              // nil is the machine's
 	Transport  memberlist.Transport  // instead of a network, for tests; Listen and Advertise are then unused
 	Logger     *slog.Logger          // nil discards
@@ -83,6 +88,9 @@ var private = []netip.Prefix{
 func (o Options) completed() (Options, error) {
 	if len(o.Allow) == 0 {
 		o.Allow = private
+	}
+	if o.Pass == nil {
+		o.Pass = func() error { return nil }
 	}
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver

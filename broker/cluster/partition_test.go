@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,4 +292,81 @@ func TestADeadNodeIsMissed(t *testing.T) {
 	if all[2] > 30*time.Second {
 		t.Errorf("it took %v", all[2])
 	}
+}
+
+// A node whose packets and streams do not pass is missed and misses the others;
+// when they pass again all know each other. One that stood still, and did not
+// fail, is found again as well.
+func TestANodeWhoseMessagesDoNotPass(t *testing.T) {
+	for name, stop := range map[string]func(*doorway){
+		"cut off":        func(d *doorway) { d.lose() },
+		"standing still": func(d *doorway) { d.hold() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := far(13)
+				nodes := together(t, network, 4)
+				o := inMemory(network, 500)
+				o.Name, o.Transport = "seoul/held", network.Listen("10.0.9.9:7946")
+				var d doorway
+				o.Pass = d.pass
+				held := start(t, o, 200)
+				nodes = append(nodes, held)
+				defer func() { end(nodes...) }()
+				pass(20 * time.Second)
+				if !complete(nodes) {
+					t.Fatal("they never met")
+				}
+				stop(&d)
+				pass(time.Minute)
+				held.board.say()
+				pass(5 * time.Second)
+				for _, n := range nodes[:4] {
+					if slices.ContainsFunc(n.Members(), func(m Member) bool { return m.Name == "seoul/held" }) {
+						t.Errorf("%s has not missed it", n.board.own)
+					}
+				}
+				if agreed(nodes) {
+					t.Error("its news passed")
+				}
+				d.open()
+				if took, ok := within(time.Minute, func() bool { return complete(nodes) && agreed(nodes) }); !ok {
+					t.Errorf("not together %v later", took)
+				}
+			})
+		})
+	}
+}
+
+// doorway lets everything pass, nothing, or has it wait.
+type doorway struct {
+	mu   sync.Mutex
+	lost bool
+	wait chan struct{}
+}
+
+func (d *doorway) lose() { d.mu.Lock(); d.lost = true; d.mu.Unlock() }
+func (d *doorway) hold() { d.mu.Lock(); d.wait = make(chan struct{}); d.mu.Unlock() }
+
+func (d *doorway) open() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lost = false
+	if d.wait != nil {
+		close(d.wait)
+		d.wait = nil
+	}
+}
+
+func (d *doorway) pass() error {
+	d.mu.Lock()
+	wait, lost := d.wait, d.lost
+	d.mu.Unlock()
+	if wait != nil {
+		<-wait
+	}
+	if lost {
+		return errors.New("the cable is cut")
+	}
+	return nil
 }

@@ -91,7 +91,7 @@ func (p *Peer) listen() error {
 	if err != nil {
 		return errors.Join(err, inner.Shutdown())
 	}
-	guarded := newGuard(inner, p.options.allows, p.metrics)
+	guarded := newGuard(inner, p.options, p.metrics)
 	config.Transport = guarded
 	if p.list, err = memberlist.Create(config); err != nil {
 		return errors.Join(err, guarded.Shutdown())

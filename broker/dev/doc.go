@@ -16,9 +16,21 @@
 //	port N+20   busan           http://localhost:N+20     gossip on N+21
 //	port N+30   tokyo           http://localhost:N+30     gossip on N+31
 //
-// Each has a broker, keys, an identity and a negative log of its own; they share
-// one store, which stands outside all of them. The simulated providers know which
-// site a request comes from by its name, so that one can be gone for seoul alone.
+// Each has a broker, keys, an identity, a data directory and a negative log of its
+// own, and stands inside a hull (package hull) that the switchboard turns:
+//
+//	ok      everything passes
+//	dead    connections are refused, the broker is closed; back to ok it is built anew from its disk
+//	frozen  connections are taken and nothing is answered, until it thaws
+//	cut     no gossip and no writer; its replica is a copy of the file as it was at the cut
+//
+// The sites share one SQLite file with one writer, which stands in one of them
+// ([Site.Writes]) and is in no site while that one is away; after 3 s the first site
+// that is well has it. Meanwhile every site reads the last state and nobody writes.
+// A frozen site's goroutines are not stopped: see package hull for what that leaves
+// out. The front door passes over sites that are dead, silent, or cut off while
+// another lives. The simulated providers know which site a request comes from by its
+// name, so that one can be gone for seoul alone.
 //
 // Five providers are simulated unless [Options.Providers] names others; a catalogue
 // of all stands in one table (upstreams.go), each at host names of its own.

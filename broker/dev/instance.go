@@ -34,7 +34,14 @@ type Instance struct {
 	options Options
 	at      places
 	dir     string  // what is forgotten with the instance
+	file    string  // the database; empty: it is no file
 	sites   []*Site // in the order in which they are asked; at least one
+	seat    *seat   // where the writer of the database stands
+
+	turning sync.Mutex // sites turn one at a time
+	over    bool       // none turns any more
+	life    context.Context
+	die     context.CancelFunc
 
 	credential string // of the operator: its file
 
@@ -69,6 +76,7 @@ func New(ctx context.Context, o Options) (*Instance, error) {
 		options: o, failed: make(chan error, 1),
 		teller: newTeller(),
 	}
+	i.life, i.die = context.WithCancel(context.WithoutCancel(ctx))
 	for _, build := range []func(context.Context) error{i.listen, i.listenSites, i.listenAdmin, i.buildUpstreams, i.buildNetwork, i.buildSites, i.seed, i.buildDemo} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, i.Stop())
@@ -88,7 +96,7 @@ func (i *Instance) Demo() string { return i.at.demo }
 func (i *Instance) Switchboard() string { return i.at.switchboard }
 
 // Broker returns the broker inside; of several the first site's.
-func (i *Instance) Broker() *broker.Broker { return i.sites[0].broker }
+func (i *Instance) Broker() *broker.Broker { return i.sites[0].Broker() }
 
 // Sites returns the sites in the order in which the issuer's address asks them.
 // Without [Options.Sites] there is one, called "dev".
@@ -136,10 +144,7 @@ func (i *Instance) listen(ctx context.Context) error {
 
 // take takes one port, or any free one for 0, until the instance stops.
 func (i *Instance) take(ctx context.Context, wanted int) ([]net.Listener, int, error) {
-	listeners, port, err := loopback.Listen(ctx, wanted)
-	if errors.Is(err, loopback.ErrInUse) {
-		return nil, 0, fmt.Errorf("port %d is taken by another program; choose others with --port (%s are used): %w", wanted, i.options.ports(), err)
-	}
+	listeners, port, err := i.port(ctx, wanted)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -147,6 +152,15 @@ func (i *Instance) take(ctx context.Context, wanted int) ([]net.Listener, int, e
 		i.onStop(func() error { return closed(l.Close()) })
 	}
 	return listeners, port, nil
+}
+
+// port takes one port, or any free one for 0. Whoever asked gives it back.
+func (i *Instance) port(ctx context.Context, wanted int) ([]net.Listener, int, error) {
+	listeners, port, err := loopback.Listen(ctx, wanted)
+	if errors.Is(err, loopback.ErrInUse) {
+		return nil, 0, fmt.Errorf("port %d is taken by another program; choose others with --port (%s are used): %w", wanted, i.options.ports(), err)
+	}
+	return listeners, port, err
 }
 
 func (i *Instance) buildUpstreams(context.Context) error {
@@ -226,7 +240,9 @@ func (i *Instance) Start(ctx context.Context) error {
 		site.start(ctx, i.failed)
 	}
 	if len(i.sites) > 1 {
-		i.serve(patient(loopback.Guard(&frontDoor{sites: i.sites})), i.listeners[0])
+		door := newFrontDoor(i.sites)
+		i.onStop(func() error { door.close(); return nil })
+		i.serve(patient(loopback.Guard(door)), i.listeners[0])
 	}
 	i.serve(patient(loopback.Guard(i.demo)), i.listeners[1])
 	i.serve(patient(loopback.Guard(i.board)), i.listeners[2])
@@ -274,6 +290,7 @@ func patient(h http.Handler) *http.Server {
 // forgets everything. It may be called more than once.
 func (i *Instance) Stop() error {
 	i.stopping.Do(func() {
+		i.die()
 		if i.upstreams != nil {
 			i.upstreams.Close() // or what a dark provider holds would be waited for
 		}
@@ -288,13 +305,16 @@ func (i *Instance) Stop() error {
 
 // end ends all servers and sites at once.
 func (i *Instance) end() {
+	i.turning.Lock()
+	defer i.turning.Unlock()
+	i.over = true
 	var ending sync.WaitGroup
 	for _, server := range i.servers {
 		ending.Go(func() { shutdown(server) })
 	}
 	failed := make([]error, len(i.sites))
 	for n, site := range i.sites {
-		ending.Go(func() { failed[n] = site.Stop() })
+		ending.Go(func() { failed[n] = site.stop() })
 	}
 	ending.Wait()
 	i.stopped = errors.Join(failed...)

@@ -20,10 +20,11 @@ const (
 // listenAdmin takes a free port for the admin listener of every site.
 func (i *Instance) listenAdmin(ctx context.Context) error {
 	for _, site := range i.sites {
-		listeners, port, err := i.take(ctx, 0)
+		listeners, port, err := i.port(ctx, 0)
 		if err != nil {
 			return err
 		}
+		site.ports[1] = port
 		site.admin, site.adminListeners = "http://localhost:"+strconv.Itoa(port), listeners
 	}
 	return nil

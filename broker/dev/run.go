@@ -82,7 +82,9 @@ func (i *Instance) siteLines() string {
 		_, _ = fmt.Fprintf(&lines, "  %-12s %-24s %s\n", label, site.url, site.name) // a builder does not fail
 		label = ""
 	}
-	lines.WriteString("               the issuer's address asks the first that lives; " + siteHeader + " names it\n")
+	_, _ = fmt.Fprintf(&lines, `               the issuer's address asks the first that lives; %s names it
+               curl -X PUT %s/sites/%s -d '{"state":"dead"}'    or frozen, cut, ok
+`, siteHeader, strings.TrimPrefix(i.Switchboard(), "http://"), i.sites[0].name)
 	return lines.String()
 }
 

@@ -16,11 +16,15 @@ import (
 
 	"github.com/bongsu/bongsu/broker"
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/cluster"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/dev/loopback"
+	"github.com/bongsu/bongsu/broker/dev/switchboard"
+	"github.com/bongsu/bongsu/broker/peer"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/keys/wrap"
+	"github.com/bongsu/bongsu/providers/fetch"
 )
 
 // names are what several sites are called.
@@ -40,7 +44,8 @@ const (
 // address itself.
 func (i *Instance) listenSites(ctx context.Context) error {
 	if i.options.Sites <= 1 {
-		i.sites = []*Site{{name: siteName, url: i.Issuer(), listeners: i.listeners[0]}}
+		i.sites = []*Site{{name: siteName, url: i.Issuer(), listeners: i.listeners[0], turns: i}}
+		i.seat = newSeat(i.sites, func(*Site) {})
 		return nil
 	}
 	for n := range i.options.Sites {
@@ -48,15 +53,17 @@ func (i *Instance) listenSites(ctx context.Context) error {
 		if i.options.Port != 0 {
 			wanted = i.options.Port + siteStep*(n+1)
 		}
-		listeners, port, err := i.take(ctx, wanted)
+		listeners, port, err := i.port(ctx, wanted)
 		if err != nil {
 			return err
 		}
 		i.sites = append(i.sites, &Site{
 			name: names[n], url: "http://localhost:" + strconv.Itoa(port), listeners: listeners,
-			address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+			address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ports: [2]int{port}, turns: i,
 		})
 	}
+	i.seat = newSeat(i.sites, func(to *Site) { i.teller.at(to.name).add(switchboard.Event{Kind: switchboard.WriterMoved}) })
+	i.onStop(func() error { i.seat.stop(); return nil })
 	return nil
 }
 
@@ -74,21 +81,25 @@ func (i *Instance) buildSites(ctx context.Context) error {
 		return err
 	}
 	i.onStop(opened.Close)
+	i.file = base.Store.Path
 	if len(i.sites) == 1 {
 		i.sites[0].config = base
 	} else if err := i.settle(ctx, opened, base); err != nil {
 		return err
 	}
 	for _, site := range i.sites {
-		if err := i.buildSite(ctx, site, opened); err != nil {
+		i.equip(site, opened)
+		if err := site.build(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// buildSite builds the broker of a site.
-func (i *Instance) buildSite(ctx context.Context, site *Site, opened *sqlstore.Store) (err error) {
+// equip gives a site what its broker is built with, in this life and in every
+// later one. Of several, each sees the store, the providers and the others through
+// its hull.
+func (i *Instance) equip(site *Site, opened *sqlstore.Store) {
 	o := broker.Options{
 		Logger: i.options.Logger, Dev: true, Shared: opened,
 		Clients: []client.Option{client.InsecureLoopback(), client.InsecureRedirects(client.LoopbackHTTP)},
@@ -98,9 +109,21 @@ func (i *Instance) buildSite(ctx context.Context, site *Site, opened *sqlstore.S
 		told := i.teller.at(site.name)
 		o.OnEvent, o.OnStep, o.OnChange = told.audit, told.step, told.change
 		o.Logger = i.options.Logger.With(slog.String("site", site.name))
+		site.shared = opened
+		o.Shared = opened.Behind(sqlstore.Between{
+			Writer:  func(ctx context.Context) error { return i.seat.reach(ctx, site) },
+			Replica: site.replica,
+		})
+		i.onStop(o.Shared.Close)
+		outside := o.Fetch
+		o.Fetch = func(f *fetch.Options) {
+			outside(f)
+			f.Dial = site.hull.Dial(f.Dial)
+		}
+		o.Gossip = func(c *cluster.Options) { c.Pass = site.hull.Cross }
+		o.Peers = func(p *peer.Options) { p.Through = site.hull.Between }
 	}
-	site.broker, err = broker.New(ctx, site.config, o)
-	return err
+	site.options = o
 }
 
 // settle makes everything that several sites have of their own, and tells each

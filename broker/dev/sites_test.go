@@ -14,6 +14,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/dev"
+	"github.com/bongsu/bongsu/broker/dev/switchboard"
 )
 
 // answeredBy asks address and returns which site the front door asked.
@@ -100,13 +101,14 @@ func TestFrontDoor(t *testing.T) {
 		if n == 2 {
 			break
 		}
-		if err := site.Stop(); err != nil {
-			t.Errorf("stop %s: %v", site.Name(), err)
+		if err := site.Turn(t.Context(), switchboard.SiteDead); err != nil {
+			t.Errorf("kill %s: %v", site.Name(), err)
 		}
 		if states := siteStates(t, i); states[site.Name()] != "dead" || states["tokyo"] != "ok" {
 			t.Errorf("with %s gone the switchboard lists %v", site.Name(), states)
 		}
 	}
+	moves(t, i, "tokyo")
 	if page := b.Continue("minji"); page.TextOf("claim-sub") != before {
 		t.Errorf("the login that seoul began ended at %s: %s", page.URL, page.Text())
 	}
@@ -114,8 +116,8 @@ func TestFrontDoor(t *testing.T) {
 		t.Errorf("at tokyo minji is somebody else: %s", page.Text())
 	}
 
-	if err := i.Site("tokyo").Stop(); err != nil {
-		t.Errorf("stop tokyo: %v", err)
+	if err := i.Site("tokyo").Turn(t.Context(), switchboard.SiteDead); err != nil {
+		t.Errorf("kill tokyo: %v", err)
 	}
 	if asked, status := answeredBy(t, i.Issuer()+"/"); asked != "" || status != http.StatusServiceUnavailable {
 		t.Errorf("with all sites gone %q answers %d", asked, status)

@@ -53,6 +53,7 @@ func (w *Wire) handshake(ctx context.Context, name, address string) (*line, erro
 	if err != nil {
 		return nil, err
 	}
+	raw = w.options.Through(raw)
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() }) // whatever waits on it, ends
 	conn := tls.Client(raw, w.client(name))
 	err = conn.HandshakeContext(ctx)

@@ -84,6 +84,10 @@ type Options struct {
 	// "host:port"; false: it knows no such node. It must be quick.
 	Address func(node string) (string, bool)
 
+	// Through may wrap every connection that is taken or made, before anything is
+	// said on it: dev mode cuts and freezes nodes so. nil wraps nothing.
+	Through func(net.Conn) net.Conn
+
 	Now        func() time.Time      // nil is time.Now
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil counts nowhere
@@ -98,6 +102,9 @@ func (o Options) completed() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Through == nil {
+		o.Through = func(c net.Conn) net.Conn { return c }
 	}
 	if o.dial == nil {
 		o.dial = o.network().DialContext

@@ -48,7 +48,7 @@ func (w *Wire) accept(ctx context.Context) {
 		}
 		select {
 		case w.handshakes <- struct{}{}:
-			w.serving.Go(func() { w.admit(ctx, conn) })
+			w.serving.Go(func() { w.admit(ctx, w.options.Through(conn)) })
 		default:
 			w.refuse(ctx, reasonCrowded, conn.RemoteAddr().String(), errors.New("too many handshakes at once"))
 			_ = conn.Close()

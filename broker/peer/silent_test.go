@@ -208,3 +208,27 @@ func TestTidy(t *testing.T) {
 		t.Error("a node that is gone is remembered")
 	}
 }
+
+// Every connection, taken or made, goes through what the options say.
+func TestConnectionsGoThrough(t *testing.T) {
+	var taken, made atomic.Int64
+	counting := func(count *atomic.Int64) func(*Wire, *Options) {
+		return func(_ *Wire, o *Options) {
+			if o != nil {
+				o.Through = func(c net.Conn) net.Conn {
+					count.Add(1)
+					return c
+				}
+			}
+		}
+	}
+	all, b, answerer := sites(t, "seoul", "busan"), new(book), Node{"busan", "b-1"}
+	opens(t, all["busan"].ring(t), answerer, b, handles("echo", echo), counting(&taken))
+	asker := opens(t, all["seoul"].ring(t), Node{"seoul", "s-1"}, b, counting(&made))
+	if _, err := asker.Ask(t.Context(), answerer.String(), "echo", nil); err != nil {
+		t.Fatal(err)
+	}
+	if taken.Load() != 1 || made.Load() != 1 {
+		t.Errorf("%d were taken and %d made", taken.Load(), made.Load())
+	}
+}

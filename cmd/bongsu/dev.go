@@ -26,7 +26,10 @@ The last lines it prints before Ready are commands of its operator, to try them 
 
 With --sites the broker has several sites, which tell each other what they see of the
 providers: seoul, busan and tokyo on ports N+10, N+20 and N+30. The issuer's port then
-asks the first of them that lives; the header X-Bongsu-Site names it.
+asks the first of them that lives; the header X-Bongsu-Site names it. The switchboard
+kills a site, freezes it or cuts it off, and brings it back: by its buttons, or by
+"curl -X PUT localhost:8419/sites/seoul -d '{"state":"dead"}'" (or frozen, cut, ok). The
+database is written in one site; 3 seconds after that one stopped it is in another.
 
 The simulated providers are Kakao, Naver, LINE, Google and Apple unless --providers
 names others: ` + strings.Join(dev.Providers(), ", ") + `;

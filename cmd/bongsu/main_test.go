@@ -138,7 +138,10 @@ func ask(ctx context.Context, url string) (string, error) {
 }
 
 // freePort is a port of loopback that nobody listens on, nor on the two behind it.
-func freePort(t *testing.T) (int, error) {
+func freePort(t *testing.T) (int, error) { return freePorts(t, 1, 2) }
+
+// freePorts is a port that nobody listens on, nor on those so far behind it.
+func freePorts(t *testing.T, behind ...int) (int, error) {
 	for range 20 {
 		first, err := listen(t, 0)
 		if err != nil {
@@ -146,8 +149,8 @@ func freePort(t *testing.T) (int, error) {
 		}
 		port := first.Addr().(*net.TCPAddr).Port
 		taken := first.Close()
-		for _, next := range []int{port + 1, port + 2} {
-			l, err := listen(t, next)
+		for _, by := range behind {
+			l, err := listen(t, port+by)
 			if err == nil {
 				err = l.Close()
 			}
@@ -157,7 +160,7 @@ func freePort(t *testing.T) (int, error) {
 			return port, nil
 		}
 	}
-	return 0, errors.New("no three free ports in a row")
+	return 0, errors.New("no free ports in a row")
 }
 
 func listen(t *testing.T, port int) (net.Listener, error) {

@@ -107,21 +107,6 @@ func (b *Board) deleteFault(w http.ResponseWriter, r *http.Request) {
 	b.answer(w, http.StatusOK, oneOf(p))
 }
 
-// siteState is a site and how it fares.
-type siteState struct {
-	Site  string `json:"site"`
-	URL   string `json:"url"`
-	State string `json:"state"`
-}
-
-func (b *Board) sites(w http.ResponseWriter, _ *http.Request) {
-	all := []siteState{}
-	for _, s := range b.options.Sites {
-		all = append(all, siteState{s.Name(), s.URL(), s.State()})
-	}
-	b.answer(w, http.StatusOK, map[string][]siteState{"sites": all})
-}
-
 // told is an event with its words.
 type told struct {
 	Event

@@ -40,16 +40,6 @@ type Provider struct {
 	Upstream Upstream
 }
 
-// Site is one site of the broker as the board shows it.
-type Site interface {
-	// Name is the site's, "seoul".
-	Name() string
-	// URL is where it listens itself, "http://localhost:8427".
-	URL() string
-	// State is how it fares: "ok", or "dead" once it was stopped.
-	State() string
-}
-
 // Options says what the board switches and where the rest of dev mode stands.
 type Options struct {
 	URL       string       // its own address, "http://localhost:8419"
@@ -105,6 +95,9 @@ func (b *Board) routes() *http.ServeMux {
 	board.HandleFunc("PUT /faults/{provider}", b.putFault)
 	board.HandleFunc("DELETE /faults/{provider}", b.deleteFault)
 	board.HandleFunc("GET /sites", b.sites)
+	board.HandleFunc("GET /sites/{site}", b.siteNow)
+	board.HandleFunc("PUT /sites/{site}", b.putSite)
+	board.HandleFunc("POST /sites/{site}", b.turn)
 	board.HandleFunc("GET /events", b.events)
 	board.Handle("GET /assets/board.css", look.Asset("text/css; charset=utf-8", look.Sheet(sheet)))
 	board.Handle("GET /assets/copy.js", look.Asset("text/javascript; charset=utf-8", look.CopyScript()))

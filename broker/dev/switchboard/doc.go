@@ -7,7 +7,10 @@
 //	GET    /faults/{provider}  {"provider":"kakao","fault":"dark"}
 //	PUT    /faults/{provider}  takes {"fault":"dark"} or a script, answers as GET
 //	DELETE /faults/{provider}  heals, answers as GET
-//	GET    /sites              {"sites":[{"site":"seoul","url":"http://localhost:8427","state":"ok"}]}, in the order in which they are asked
+//	GET    /sites              {"sites":[{"site":"seoul","url":"http://localhost:8427","state":"ok","writer":true}],"writer":"seoul"},
+//	                           in the order in which they are asked; "writer" is null while no site has it
+//	GET    /sites/{site}       one of them
+//	PUT    /sites/{site}       takes {"state":"dead"}, "frozen", "cut" or "ok", answers as GET once it is so
 //	GET    /events             {"events":[…]}, newest first; ?after=N only later ones, ?lang=ko in words of that language
 //
 // A fault is narrowed by members beside it, which [fakeidp.Scope] explains:
@@ -21,10 +24,12 @@
 //	{"script":[{"after":"0s","fault":"dark"},{"after":"60s","fault":"core-down","share":0.85},{"after":"5m"}]}
 //
 // Errors are {"error":"unknown_fault","description":"…"} with 400 for what
-// cannot be read, is no fault or no scope of it, 404 for what is no provider, 409
-// for a fault the provider cannot have, 413 for a body above 32 KiB.
+// cannot be read, is no fault or no scope of it, 404 for what is no provider or site, 409
+// for a fault the provider cannot have or a state the site cannot be in, 413 for a
+// body above 32 KiB, 503 for a site that did not start.
 //
-// It changes nothing but faults: how a provider then fails is fakeidp's, what
-// the broker makes of it the broker's. No other website may use it: requests
+// It changes nothing but faults and the states of sites: how a provider then fails
+// is fakeidp's, how a site does is package dev's, what the broker makes of it the
+// broker's. No other website may use it: requests
 // that a browser sends from elsewhere are refused.
 package switchboard

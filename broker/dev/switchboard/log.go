@@ -30,6 +30,11 @@ const (
 	CodeMisused     Kind = "code.misused"     // Detail is the error
 	ClientRefused   Kind = "client.refused"   // Detail is why
 	CallbackRefused Kind = "callback.refused" // Detail is why
+	TurnedDead      Kind = "site.dead"        // Site is so from now on
+	TurnedFrozen    Kind = "site.frozen"
+	TurnedCut       Kind = "site.cut"
+	TurnedOK        Kind = "site.ok"
+	WriterMoved     Kind = "writer.moved" // to Site
 )
 
 // Event is one thing that happened in this instance.
@@ -37,7 +42,7 @@ type Event struct {
 	Number   int64     `json:"number"` // 1 and up, without gaps
 	Time     time.Time `json:"time"`
 	Kind     Kind      `json:"kind"`
-	Site     string    `json:"site,omitempty"` // whose broker tells it, where there are several
+	Site     string    `json:"site,omitempty"` // which one it is about or whose broker tells it, where there are several
 	Provider string    `json:"provider,omitempty"`
 	Client   string    `json:"client,omitempty"`
 	Detail   string    `json:"detail,omitempty"` // from a closed set for each kind

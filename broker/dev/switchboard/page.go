@@ -30,10 +30,12 @@ type view struct {
 	Demo      string
 	DemoAt    string
 	Curl      string
+	SiteCurl  string
 	More      []string // further lines for the shell
 	Rows      []row
 	Broken    bool // something can be healed
 	Sites     []siteRow
+	Turns     []turn
 	Events    []line
 	Last      int64
 }
@@ -60,12 +62,20 @@ type group struct {
 
 // siteRow is one of several sites.
 type siteRow struct {
-	ID    string // its name, for scripts
-	Name  string // in the language of the page
-	URL   string
-	At    string // to read, without the scheme
-	OK    bool
-	State string // in words
+	ID     string // its name, for scripts
+	Name   string // in the language of the page
+	URL    string
+	At     string // to read, without the scheme
+	State  State
+	Words  string // the state's
+	Writes bool
+}
+
+// turn is what a site can be made to be.
+type turn struct {
+	State State
+	Words string // how it then fares
+	Text  string // on the button
 }
 
 type option struct {
@@ -82,9 +92,6 @@ type line struct {
 	Title  string
 	Text   string
 }
-
-// siteOK is the state of a site that serves.
-const siteOK = "ok"
 
 // shownEvents bounds the page; the rest is in GET /events.
 const shownEvents = 50
@@ -110,6 +117,10 @@ func (b *Board) page(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(b.options.Sites) > 1 { // a single one stands at the issuer's address
 		v.Sites = siteRows(b.options.Sites, lang, t)
+		for _, s := range states {
+			v.Turns = append(v.Turns, turn{s, t.states[s], t.turns[s]})
+		}
+		v.SiteCurl = b.put("/sites/"+b.options.Sites[0].Name(), `{"state":"dead"}`)
 	}
 	events := b.options.Events.After(0)
 	if len(events) > 0 {
@@ -134,18 +145,21 @@ func (b *Board) curl(body string) string {
 	if len(b.options.Providers) > 0 {
 		id = b.options.Providers[0].ID
 	}
-	return "curl -X PUT " + strings.TrimPrefix(b.options.URL, "http://") + "/faults/" + id + " -d '" + body + "'"
+	return b.put("/faults/"+id, body)
+}
+
+// put is a line for the shell.
+func (b *Board) put(path, body string) string {
+	return "curl -X PUT " + strings.TrimPrefix(b.options.URL, "http://") + path + " -d '" + body + "'"
 }
 
 func siteRows(sites []Site, lang string, t words) []siteRow {
 	rows := make([]siteRow, len(sites))
 	for i, s := range sites {
+		state := s.State()
 		rows[i] = siteRow{
 			ID: s.Name(), Name: look.Place(lang, s.Name()), URL: s.URL(), At: strings.TrimPrefix(s.URL(), "http://"),
-			OK: s.State() == siteOK, State: t.SiteOK,
-		}
-		if !rows[i].OK {
-			rows[i].State = t.SiteDead
+			State: state, Words: t.states[state], Writes: s.Writes(),
 		}
 	}
 	return rows

@@ -15,13 +15,16 @@ type words struct {
 	Label                                                string // %s is the provider
 	Events, Live, Nothing, Copy, Copied                  string
 
-	Sites, SitesLead, SiteOK, SiteDead string
+	Sites, SitesLead, Writer string
 
 	More string // what the further lines for the shell do
 
 	groups map[fakeidp.Group]string // of all but the first
 	faults map[fakeidp.Fault]string // where missing, the fault's own English title
 	kinds  map[Kind]phrase
+
+	states map[State]string // how a site fares
+	turns  map[State]string // what the button says that makes it so
 }
 
 // phrase is how an event is told: the title in bold, where it matters, and
@@ -39,8 +42,10 @@ var korean = words{
 	Providers: "로그인 제공자", HealAll: "모두 고치기", NoFault: "고장 없음", Set: "적용", On: "켜짐", Off: "꺼짐", Faulty: "고장",
 	Label:  "%s 고장 종류",
 	Events: "일어난 일", Live: "실시간", Nothing: "아직 아무 일도 없어요", Copy: "복사", Copied: "복사했어요",
-	Sites: "사이트", SitesLead: "발급자 주소는 살아 있는 첫 사이트가 받아요.", SiteOK: "정상", SiteDead: "멈춤",
-	More: "일부에게만, 또는 시간에 따라",
+	Sites: "사이트", SitesLead: "발급자 주소는 살아 있는 첫 사이트가 받아요. 데이터베이스는 한 사이트에서만 쓰고, 그 사이트가 멈추면 3초 뒤에 옮겨요.", Writer: "여기서 써요",
+	states: map[State]string{SiteOK: "정상", SiteDead: "꺼짐", SiteFrozen: "응답 없음", SiteCut: "고립"},
+	turns:  map[State]string{SiteOK: "되살리기", SiteDead: "끄기", SiteFrozen: "얼리기", SiteCut: "끊기"},
+	More:   "일부에게만, 또는 시간에 따라",
 	groups: map[fakeidp.Group]string{
 		fakeidp.GroupNetwork: "네트워크",
 		fakeidp.GroupPages:   "로그인 화면",
@@ -97,6 +102,11 @@ var korean = words{
 		SessionEnded:    {"로그아웃", ""},
 		CodeReplayed:    {"코드 재사용", "그 코드로 받은 것을 거뒀어요"},
 		CodeMisused:     {"코드 오용", ""},
+		TurnedDead:      {"사이트 꺼짐", ""},
+		TurnedFrozen:    {"사이트 응답 없음", ""},
+		TurnedCut:       {"사이트 고립", ""},
+		TurnedOK:        {"사이트 정상", ""},
+		WriterMoved:     {"쓰는 곳 옮김", "이제 여기서 써요"},
 		ClientRefused:   {"클라이언트 거절", ""},
 		CallbackRefused: {"콜백 거절", ""},
 	},
@@ -108,8 +118,10 @@ var english = words{
 	Providers: "Providers", HealAll: "Heal all", NoFault: "No fault", Set: "Set", On: "On", Off: "Off", Faulty: "Faulty",
 	Label:  "Fault of %s",
 	Events: "Events", Live: "Live", Nothing: "Nothing has happened yet", Copy: "Copy", Copied: "Copied",
-	Sites: "Sites", SitesLead: "The first site that lives answers at the issuer’s address.", SiteOK: "OK", SiteDead: "Stopped",
-	More: "For some only, or over time",
+	Sites: "Sites", SitesLead: "The first site that lives answers at the issuer’s address. The database is written in one site, and in another 3 seconds after that one stopped.", Writer: "writes here",
+	states: map[State]string{SiteOK: "OK", SiteDead: "Dead", SiteFrozen: "Frozen", SiteCut: "Cut off"},
+	turns:  map[State]string{SiteOK: "Restore", SiteDead: "Kill", SiteFrozen: "Freeze", SiteCut: "Cut off"},
+	More:   "For some only, or over time",
 	groups: map[fakeidp.Group]string{
 		fakeidp.GroupNetwork: "Network",
 		fakeidp.GroupPages:   "Login page",
@@ -136,6 +148,11 @@ var english = words{
 		SessionEnded:    {"Signed out", ""},
 		CodeReplayed:    {"Code replayed", "what it gave is revoked"},
 		CodeMisused:     {"Code misused", ""},
+		TurnedDead:      {"Site dead", ""},
+		TurnedFrozen:    {"Site frozen", ""},
+		TurnedCut:       {"Site cut off", ""},
+		TurnedOK:        {"Site restored", ""},
+		WriterMoved:     {"Writer moved", "the database is written here now"},
 		ClientRefused:   {"Client refused", ""},
 		CallbackRefused: {"Callback refused", ""},
 	},
@@ -147,8 +164,10 @@ var japanese = words{
 	Providers: "ログイン先", HealAll: "すべて直す", NoFault: "故障なし", Set: "適用", On: "オン", Off: "オフ", Faulty: "故障",
 	Label:  "%sの故障の種類",
 	Events: "できごと", Live: "ライブ", Nothing: "まだ何も起きていません", Copy: "コピー", Copied: "コピーしました",
-	Sites: "サイト", SitesLead: "発行者のアドレスには、動いている最初のサイトが応えます。", SiteOK: "正常", SiteDead: "停止",
-	More: "一部の人だけ、または時間とともに",
+	Sites: "サイト", SitesLead: "発行者のアドレスには、動いている最初のサイトが応えます。データベースへの書き込みは一つのサイトで行い、止まると3秒後に別のサイトへ移ります。", Writer: "ここで書き込み",
+	states: map[State]string{SiteOK: "正常", SiteDead: "停止", SiteFrozen: "応答なし", SiteCut: "孤立"},
+	turns:  map[State]string{SiteOK: "元に戻す", SiteDead: "止める", SiteFrozen: "凍らせる", SiteCut: "切り離す"},
+	More:   "一部の人だけ、または時間とともに",
 	groups: map[fakeidp.Group]string{
 		fakeidp.GroupNetwork: "ネットワーク",
 		fakeidp.GroupPages:   "ログイン画面",
@@ -205,6 +224,11 @@ var japanese = words{
 		SessionEnded:    {"ログアウト", ""},
 		CodeReplayed:    {"コードの再使用", "そのコードで渡したものを取り消しました"},
 		CodeMisused:     {"コードの誤用", ""},
+		TurnedDead:      {"サイト停止", ""},
+		TurnedFrozen:    {"サイト応答なし", ""},
+		TurnedCut:       {"サイト孤立", ""},
+		TurnedOK:        {"サイト復旧", ""},
+		WriterMoved:     {"書き込み先が移動", "これからはここで書き込みます"},
 		ClientRefused:   {"クライアント拒否", ""},
 		CallbackRefused: {"コールバック拒否", ""},
 	},

@@ -26,6 +26,11 @@ func TestCatalogueIsComplete(t *testing.T) {
 				t.Errorf("%s: %s names the provider in one language only", lang, kind)
 			}
 		}
+		for _, state := range states {
+			if w.states[state] == "" || w.turns[state] == "" {
+				t.Errorf("%s: no words for a site that is %s", lang, state)
+			}
+		}
 		for _, k := range fakeidp.Kinds() {
 			if w.about(k) == "" || lang != "en" && w.faults[k.Name] == "" {
 				t.Errorf("%s: no words for the fault %s", lang, k.Name)
@@ -46,6 +51,8 @@ func TestTell(t *testing.T) {
 		{"a login in Korean", "ko", Event{Kind: LoginCompleted, Client: "demo", Provider: "naver"}, "로그인 끝", "demo · 네이버"},
 		{"a step", "en", Event{Kind: StepFailed, Provider: "kakao", Detail: "token theirs.slow"}, "", "Kakao: step failed · token theirs.slow"},
 		{"a site finds out", "ko", Event{Kind: StateDown, Site: "seoul", Provider: "kakao", Detail: "provider"}, "카카오 안 됨", "서울 · 메뉴에서 안내로 옮겼어요 · provider"},
+		{"a site dies", "ko", Event{Kind: TurnedDead, Site: "seoul"}, "사이트 꺼짐", "서울"},
+		{"the writer moves", "en", Event{Kind: WriterMoved, Site: "busan"}, "Writer moved", "Busan · the database is written here now"},
 		{"a login by nobody", "en", Event{Kind: LoginCompleted, Client: "demo"}, "Login completed", "demo"},
 		{"a kind without words", "en", Event{Kind: "new.kind", Detail: "x"}, "new.kind", "x"},
 	}

@@ -38,6 +38,28 @@ for (const form of document.querySelectorAll('form[data-provider]')) {
   });
 }
 
+const sites = document.querySelectorAll('li[data-site]');
+
+function fares(item, site) {
+  item.dataset.writes = String(site.writer);
+  if (item.dataset.state === site.state) return;
+  item.dataset.state = site.state;
+  item.querySelector('.state b').textContent = words['site' + site.state[0].toUpperCase() + site.state.slice(1)];
+}
+
+for (const item of sites) {
+  const form = item.querySelector('.turns');
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    form.setAttribute('aria-busy', 'true');
+    fetch('/sites/' + item.dataset.site, { method: 'PUT', body: JSON.stringify({ state: event.submitter.value }) })
+      .then((answer) => { if (!answer.ok) throw new Error(String(answer.status)); })
+      .then(look)
+      .catch(() => location.reload())
+      .finally(() => form.removeAttribute('aria-busy'));
+  });
+}
+
 function row(event) {
   const item = document.createElement('li');
   const time = document.createElement('time');
@@ -55,13 +77,18 @@ function row(event) {
 }
 
 async function look() {
-  const [faults, events] = await Promise.all([
+  const [faults, all, events] = await Promise.all([
     fetch('/faults').then((answer) => answer.json()),
+    sites.length ? fetch('/sites').then((answer) => answer.json()) : { sites: [] },
     fetch('/events?lang=' + lang + '&after=' + last).then((answer) => answer.json()),
   ]);
   for (const form of document.querySelectorAll('form[data-provider]')) {
     const id = form.dataset.provider;
     show(form, faults.faults[id] || '', (faults.notes || {})[id] || '');
+  }
+  for (const item of sites) {
+    const site = all.sites.find((each) => each.site === item.dataset.site);
+    if (site) fares(item, site);
   }
   const fresh = events.events.filter((event) => event.number > last);
   if (fresh.length === 0) return;
