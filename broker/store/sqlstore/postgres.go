@@ -97,14 +97,14 @@ func newPostgres(o Options, dsn string, b *breaker, accept pgconn.ValidateConnec
 	if _, ok := config.RuntimeParams["application_name"]; !ok {
 		config.RuntimeParams["application_name"] = "bongsu"
 	}
-	config.DialFunc = b.dialer(config.DialFunc)
+	config.DialFunc = neverCancels(b.dialer(config.DialFunc))
 	// A server that has become read-only is no writer any more: the next
 	// connection looks for the one that is.
 	closing := config.OnPgError
 	config.OnPgError = func(c *pgconn.PgConn, said *pgconn.PgError) bool {
 		return said.Code != readOnly && closing(c, said)
 	}
-	p.pool = sql.OpenDB(o.Connector(stdlib.GetConnector(*config)))
+	p.pool = sql.OpenDB(o.Connector(connector{stdlib.GetConnector(*config)}))
 	p.pool.SetMaxOpenConns(o.Conns)
 	p.pool.SetMaxIdleConns(o.Conns)
 	p.pool.SetConnMaxLifetime(connLifetime)
