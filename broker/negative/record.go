@@ -27,7 +27,7 @@ type record struct {
 
 	// Site is whose node said it, where that is another node and the writer has
 	// not been heard to know it.
-	Site string `json:"n,omitempty"`
+	Site string `json:"b,omitempty"`
 
 	Watermark int64 `json:"w,omitempty"` // the feed has been read so far; -1: the store counts anew
 }
