@@ -41,6 +41,7 @@ import (
 	"github.com/bongsu/bongsu/broker/peer"
 	"github.com/bongsu/bongsu/broker/roster"
 	"github.com/bongsu/bongsu/broker/session"
+	"github.com/bongsu/bongsu/broker/snapshot"
 	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
@@ -95,6 +96,7 @@ type Broker struct {
 	logger  *slog.Logger
 
 	store     *sqlstore.Store
+	snapshot  *snapshot.Snapshot // nil: nothing is kept
 	negative  *negative.Set
 	board     *health.Board
 	contact   *contact.Watch
@@ -137,6 +139,9 @@ type Broker struct {
 	reloading sync.Mutex
 	taken     *config.Config // what the last reload took over
 	draining  atomic.Bool    // the node is about to stop
+	// contradicted says that the store, back again, holds other secrets than those
+	// that this node started with.
+	contradicted atomic.Bool
 
 	jar         cookie.Jar
 	discovery   token.Document
@@ -176,6 +181,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		do   func(context.Context) error
 	}{
 		{"open store", b.openStore},
+		{"open snapshot", b.openSnapshot},
 		{"open rings", b.openRings},
 		{"keep what passkeys belong to", b.keepRPID},
 		{"open negative log", b.openNegative},
@@ -198,6 +204,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"register gauges", b.registerGauges},
 		{"register standing", b.registerStanding},
 		{"build walk", b.buildWalk},
+		{"close snapshot", b.closeSnapshot},
 	} {
 		if err := build.do(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", build.name, err), b.Close())
@@ -256,7 +263,7 @@ func (b *Broker) secret(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := b.store.EnsureSecret(ctx, name, wrapped)
+	kept, err := b.keptSecrets().EnsureSecret(ctx, name, wrapped)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ func (b *Broker) openStore(ctx context.Context) error {
 	how := sqlstore.Options{
 		Driver: b.config.Store.Driver, Path: b.config.Store.Path,
 		Writer: b.config.Store.Writer, Reader: b.config.Store.Reader, Logger: b.logger, Now: b.options.Now,
+		Patient: true, // what this node keeps itself may do
 	}
 	if b.options.Store != nil {
 		b.options.Store(&how)
@@ -57,7 +58,7 @@ func (b *Broker) openStore(ctx context.Context) error {
 func (b *Broker) openRings(ctx context.Context) error {
 	var err error
 	b.sealing, err = seal.Open(ctx, seal.Options{
-		Store: b.store, Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
+		Store: b.snapshot.Sealing(b.store), Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
 		// What lives longest under the ring is a session or a browser's mark; a
 		// day more covers the day its key went on sealing.
 		OpensFor: max(b.config.Sessions.Lifetime+b.config.Sessions.OutageCeiling, login.MarkLife) + 48*time.Hour,
@@ -68,7 +69,7 @@ func (b *Broker) openRings(ctx context.Context) error {
 	b.signing, err = keys.Open(ctx, keys.Options{
 		Issuer: b.config.Issuer.String(), Site: b.config.Site, Algorithms: b.config.Keys.Algorithms,
 		SiteIdentities: b.config.Identities(),
-		Store:          b.store, Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
+		Store:          b.snapshot.Signing(b.store), Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
 		ActiveFor: b.config.Keys.ActiveFor, RetireFor: b.config.Keys.RetireFor, Logger: b.logger, Now: b.options.Now,
 	})
 	if err != nil {
@@ -81,6 +82,11 @@ func (b *Broker) openNegative(ctx context.Context) error {
 	var path string
 	if b.config.DataDir != "" {
 		path = filepath.Join(b.config.DataDir, "negative.log")
+	}
+	if len(b.snapshot.Served()) > 0 { // nobody answered a moment ago: the feed is read when somebody does
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, feedAfterSilence)
+		defer cancel()
 	}
 	set, err := negative.Open(ctx, negative.Options{
 		Path: path, Store: b.store, Logger: b.logger, Now: b.options.Now,
@@ -108,8 +114,8 @@ func (b *Broker) owner(kind store.FactKind, id string) string {
 	return ""
 }
 
-// readClients reads the registrations of file and store. Without the store it
-// could not tell who is registered nowhere.
+// readClients reads the registrations of file and store. While the store is away it
+// goes by those it kept, and does not say of anybody that they are registered nowhere.
 func (b *Broker) readClients(ctx context.Context) error {
 	noted := client.NoteSecrets(b.secretUsed)
 	b.clients = client.NewDirectory(append(slices.Clone(b.options.Clients), noted)...)
@@ -121,14 +127,23 @@ func (b *Broker) readClients(ctx context.Context) error {
 	}
 	var err error
 	b.roster, err = roster.New(roster.Options{
-		Store: b.store, Directory: b.clients, Read: b.config.Client,
+		Store: b.snapshot.Clients(b.store), Directory: b.clients, Read: b.config.Client,
 		Now: b.options.Now, Logger: b.logger, Registerer: b.metrics.registry,
 	})
 	if err != nil {
 		return err
 	}
 	b.clients.CompleteBy(b.roster.Complete)
-	return b.roster.Refresh(ctx)
+	err = b.roster.Refresh(ctx)
+	if err == nil {
+		return nil
+	}
+	kept, err := b.snapshot.KeptClients(err)
+	if err != nil {
+		return err
+	}
+	b.roster.Restore(ctx, kept)
+	return nil
 }
 
 func (b *Broker) buildProviders(ctx context.Context) error {
@@ -142,7 +157,7 @@ func (b *Broker) buildProviders(ctx context.Context) error {
 	b.outgoing = fetch.New(how)
 	var err error
 	b.secrets, err = credential.New(credential.Options{
-		Store: b.store, Wrap: b.config.ClusterKey, Now: b.options.Now, Logger: b.logger,
+		Store: b.snapshot.Credentials(b.store), Wrap: b.config.ClusterKey, Now: b.options.Now, Logger: b.logger,
 	})
 	if err != nil {
 		return err
@@ -164,7 +179,7 @@ func catalogOptions(p config.Provider, outgoing *fetch.Client, b *Broker) catalo
 	o := p.Catalog()
 	o.Fetch, o.Logger, o.Now = outgoing, b.logger, b.options.Now
 	o.Callback = b.config.Issuer.String() + "/callback/" + p.ID
-	o.Pins, o.Distrusted = pins{b.store}, func(keyID string) bool { return b.distrusted(p.ID, keyID) }
+	o.Pins, o.Distrusted = pins{b.snapshot.Pins(b.store)}, func(keyID string) bool { return b.distrusted(p.ID, keyID) }
 	return o
 }
 

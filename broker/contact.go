@@ -18,7 +18,7 @@ const boardLate = 5 * time.Second
 func (b *Broker) openContact(ctx context.Context) error {
 	watch, err := contact.New(contact.Options{
 		Beats: b.store, StaleAfter: cmp.Or(b.config.Contact.StaleAfter, config.DefaultStaleAfter),
-		Contact: b.sitesHeard,
+		Contact: b.sitesHeard, OnBeat: b.negative.Heard,
 		// What is aged here is what this machine saw: its monotonic clock says when,
 		// wherever the node's clock has been set to.
 		Now: time.Now, Logger: b.logger, Registerer: b.metrics.registry,

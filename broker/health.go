@@ -16,15 +16,18 @@ func (b *Broker) livez(w http.ResponseWriter, _ *http.Request) error { return ok
 // readyz answers whether a login could succeed here: this site has keys that
 // sign, which one that has just joined may not have yet, and the store takes
 // writes, and this node is not about to stop. It never asks a provider or a peer; in
-// the first two seconds of a node at most it waits for what peers were asked when it
-// started. A
-// provider whose id was migrated is named below the ok: the others serve.
+// the first two seconds of a node at most it waits for what peers were asked when
+// it started. A provider whose id was migrated is named below the ok: the others
+// serve.
 func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
 	if b.draining.Load() {
 		return oauth.TemporarilyUnavailable("The node is about to stop.")
 	}
 	if !b.isCaughtUp() {
 		return oauth.TemporarilyUnavailable("The node asks what was ended while it was away.")
+	}
+	if b.contradicted.Load() {
+		return errContradicted
 	}
 	if err := b.signing.Ready(); err != nil {
 		return err

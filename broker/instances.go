@@ -19,9 +19,10 @@ import (
 // somebody else. Then it reads the secrets that operators set.
 func (b *Broker) settle(ctx context.Context) error {
 	var own []store.Fingerprint
+	standing := b.snapshot.Fingerprints(b.store)
 	for i, p := range b.providers {
 		found := b.fingerprint(p)
-		stands, err := b.store.KeepFingerprint(ctx, found)
+		stands, err := standing.KeepFingerprint(ctx, found)
 		switch {
 		case errors.Is(err, store.ErrConflict):
 			return fingerprint.Renamed(stands, found)
@@ -41,7 +42,7 @@ func (b *Broker) settle(ctx context.Context) error {
 		return fmt.Errorf("secrets of providers: %w", err)
 	}
 	var err error
-	b.instances, err = fingerprint.New(fingerprint.Options{Store: b.store, Own: own, Logger: b.logger})
+	b.instances, err = fingerprint.New(fingerprint.Options{Store: standing, Own: own, Logger: b.logger})
 	return err
 }
 

@@ -24,12 +24,13 @@ import (
 )
 
 // buildOperations builds what operators' orders have an effect on.
-func (b *Broker) buildOperations(context.Context) error {
+func (b *Broker) buildOperations(ctx context.Context) error {
 	var err error
-	b.outages, err = outage.New(outage.Options{Store: b.store, Now: b.options.Now, Logger: b.logger})
+	b.outages, err = outage.New(outage.Options{Store: b.snapshot.Outages(b.store), Now: b.options.Now, Logger: b.logger})
 	if err != nil {
 		return err
 	}
+	_ = b.outages.Read(ctx) // without it sessions live as long as usual; its own Run reports it
 	ways := make([]coverage.Provider, len(b.config.Providers))
 	ids := make([]string, len(b.config.Providers))
 	for i, p := range b.config.Providers {

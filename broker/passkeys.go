@@ -21,7 +21,7 @@ func (b *Broker) keepRPID(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := b.store.EnsureSecret(ctx, rpIDSecret, wrapped)
+	kept, err := b.keptSecrets().EnsureSecret(ctx, rpIDSecret, wrapped)
 	if err != nil {
 		return fmt.Errorf("whether passkeys.rp_id is what it was could not be checked: %w", err)
 	}

@@ -94,6 +94,9 @@ func (b *Broker) guarded(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if rt.class == machine {
 		b.allowOrigin(w, r)
 	}
+	if b.contradicted.Load() && rt.class != document && rt.class != inside {
+		return errContradicted
+	}
 	return rt.handle(w, r)
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,8 @@ type snapshot struct {
 // Open loads the ring and makes what is needed to sign: the site's identity,
 // and a key for each algorithm that nobody has seen before. All else is left to
 // [Ring.Run], the next keys above all. It fails when the store cannot be asked,
-// and when the site's identity cannot be unwrapped.
+// or does not take a key without which nothing could be signed, and when the site's
+// identity cannot be unwrapped.
 func Open(ctx context.Context, o Options) (*Ring, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -72,7 +74,11 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 	r.gate = &reload.Gate{Load: r.load, Every: reloadEvery, Timeout: reloadTimeout, Now: o.Now}
 	r.rebuild()
 	if err := r.advance(ctx, func(s step) bool { return s.urgent }); err != nil {
-		return nil, err
+		if len(r.entries) == 0 || r.Ready() != nil {
+			return nil, err
+		}
+		// A next key signs although nobody could write down that it does.
+		o.Logger.WarnContext(ctx, "signing ring goes on with the keys it has", slog.Any("error", err))
 	}
 	return r, nil
 }

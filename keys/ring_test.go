@@ -310,3 +310,29 @@ func TestAPrivateKeyOfNoUseIsReplaced(t *testing.T) {
 		})
 	}
 }
+
+// A node that starts while nothing can be written signs with the next key, if the
+// one that signed was withdrawn meanwhile.
+func TestOpenWithAWithdrawnKeyWhileNothingCanBeWritten(t *testing.T) {
+	store := keystest.NewStore()
+	ring := open(t, store)
+	if err := ring.Keep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stolen := kidOf(t, mustSign(t, ring, keys.AccessToken, keys.ES256))
+	store.Intercept(func(_ context.Context, verb string) error {
+		if verb == "AdvanceSigningKey" || verb == "InsertSigningKey" {
+			return errStore
+		}
+		return nil
+	})
+	again := open(t, store, func(o *keys.Options) {
+		o.Withdrawn = func(keyID string) bool { return keyID == stolen }
+	})
+	if next := kidOf(t, mustSign(t, again, keys.AccessToken, keys.ES256)); next == stolen {
+		t.Error("the withdrawn key signs")
+	}
+	if bytes.Contains(again.JWKS().Body, []byte(stolen)) {
+		t.Error("the withdrawn key is in the key set")
+	}
+}

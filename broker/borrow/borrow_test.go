@@ -75,6 +75,19 @@ func (d *database) FeedRevision(context.Context) (int64, error) {
 	return d.revision, nil
 }
 
+func (d *database) Incarnation(context.Context) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return "", store.ErrUnavailable
+	}
+	return "the only one", nil
+}
+
+func (d *database) RenewIncarnation(ctx context.Context, _, _ string) (string, error) {
+	return d.Incarnation(ctx)
+}
+
 func (d *database) goAway(away bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

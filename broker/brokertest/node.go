@@ -20,6 +20,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/dev/browser"
+	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/providers/fakeidp"
 	"github.com/bongsu/bongsu/providers/fetch"
@@ -61,9 +62,10 @@ type Node struct {
 
 	config    *config.Config // as it runs
 	fetch     func(*fetch.Options)
-	dsn       string         // of PostgreSQL
-	twin      *broker.Broker // nil: the node is alone
-	stop      func()         // ends Broker
+	dsn       string          // of PostgreSQL
+	shared    *sqlstore.Store // what the broker sees of its database; nil: it opens it itself
+	twin      *broker.Broker  // nil: the node is alone
+	stop      func()          // ends Broker
 	public    current
 	private   current
 	t         testing.TB
@@ -228,7 +230,7 @@ func (n *Node) run(cfg *config.Config) (_ *broker.Broker, stop func()) {
 	n.t.Helper()
 	built, err := broker.New(n.t.Context(), cfg, broker.Options{
 		Logger: slog.New(slog.NewJSONHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:    n.Clock.Now, OnEvent: n.keepEvent, Fetch: n.fetch,
+		Now:    n.Clock.Now, OnEvent: n.keepEvent, Fetch: n.fetch, Shared: n.shared,
 	})
 	if err != nil {
 		n.t.Fatal(err)

@@ -25,6 +25,8 @@ func (away) FactsSince(context.Context, int64, int) ([]store.Fact, error) {
 
 func (away) FeedRevision(context.Context) (int64, error) { return 0, store.ErrUnavailable }
 
+func (away) Incarnation(context.Context) (string, error) { return "", store.ErrUnavailable }
+
 // living is a site as it is put together: facts, hints and gossip on loopback.
 type living struct {
 	facts *negative.Set

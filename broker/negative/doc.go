@@ -14,8 +14,8 @@
 // by news that came meanwhile. A hint is obeyed as if the fact stood until the
 // feed has been read past its revision, never longer than a bound, and leaves
 // nothing behind; nothing positive follows from one. A store that was set back to
-// an earlier state is noticed: its feed is read from the start, and what stands
-// here is sent to it again.
+// an earlier state or replaced is noticed, by its revisions, its beats and its
+// name: its feed is read from the start, and what stands here is sent to it again.
 //
 // # Without a writer
 //

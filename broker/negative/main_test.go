@@ -24,6 +24,8 @@ type writer struct {
 	mu       sync.Mutex
 	facts    []store.Fact // ascending by revision
 	revision int64
+	name     string
+	renamed  int
 	recorded int   // how often RecordFact was answered
 	read     int   // how often FactsSince was
 	err      error // when set, nothing is answered
@@ -79,6 +81,28 @@ func (w *writer) FeedRevision(ctx context.Context) (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.revision, nil
+}
+
+func (w *writer) Incarnation(ctx context.Context) (string, error) {
+	if err := w.away(ctx); err != nil {
+		return "", err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.name, nil
+}
+
+func (w *writer) RenewIncarnation(ctx context.Context, was, next string) (string, error) {
+	if err := w.away(ctx); err != nil {
+		return "", err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.name == was {
+		w.name = next
+		w.renamed++
+	}
+	return w.name, nil
 }
 
 func (w *writer) readings() int {

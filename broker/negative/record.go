@@ -7,7 +7,8 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// record is one line of the log: a fact, or how far the feed has been read.
+// record is one line of the log: a fact, how far the feed has been read, or of
+// which store it is.
 type record struct {
 	Kind     store.FactKind `json:"k,omitempty"`
 	ID       string         `json:"i,omitempty"`
@@ -24,6 +25,9 @@ type record struct {
 
 	// Floor is the highest epoch ever heard of, where the writer's is lower.
 	Floor int64 `json:"f,omitempty"`
+
+	// Incarnation is what the store is called whose feed was read.
+	Incarnation string `json:"n,omitempty"`
 
 	// Site is whose node said it, where that is another node and the writer has
 	// not been heard to know it.

@@ -36,7 +36,7 @@ func (s *Set) openJournal(ctx context.Context, o Options) error {
 // restore merges a line of the log. The caller holds mu.
 func (s *Set) restore(body []byte) bool {
 	r, ok := decode(body)
-	if ok && (r.Watermark != 0 || wellFormed(r.fact())) {
+	if ok && (r.Watermark != 0 || r.Incarnation != "" || wellFormed(r.fact())) {
 		s.merge(r)
 	}
 	return ok
@@ -96,8 +96,11 @@ func (s *Set) records() iter.Seq[record] {
 				return
 			}
 		}
-		if reached > 0 {
-			yield(record{Watermark: reached})
+		if reached > 0 && !yield(record{Watermark: reached}) {
+			return
+		}
+		if name := s.Incarnation(); name != "" {
+			yield(record{Incarnation: name})
 		}
 	}
 }

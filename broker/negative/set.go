@@ -38,6 +38,11 @@ type Store interface {
 	FactsSince(ctx context.Context, revision int64, limit int) ([]store.Fact, error)
 	// FeedRevision returns the newest revision there is, by the writer's word.
 	FeedRevision(ctx context.Context) (int64, error)
+	// Incarnation returns what the store is called, by the writer's word.
+	Incarnation(ctx context.Context) (string, error)
+	// RenewIncarnation has it go by next if it goes by was, and returns the name
+	// that stands.
+	RenewIncarnation(ctx context.Context, was, next string) (string, error)
 }
 
 // Options is what a Set is made of.
@@ -90,6 +95,10 @@ type Set struct {
 	watermark atomic.Int64 // revision up to which the feed has been read
 	read      atomic.Int64 // when it was last read to its end, Unix microseconds
 	checked   atomic.Bool  // the store is the one whose feed was read, since it last failed
+
+	incarnation atomic.Pointer[string]     // of the store whose feed was read
+	beat        atomic.Pointer[store.Beat] // the writer's last one
+	fewer       atomic.Bool                // it counted less than before, and nobody has looked into it
 
 	mu      sync.Mutex // one merge at a time, so that memory, log and OnFact see one order
 	unsent  map[key]record
@@ -258,6 +267,10 @@ func (s *Set) keep(records ...record) error {
 func (s *Set) merge(r record) {
 	if r.Watermark != 0 {
 		s.reach(r.Watermark)
+		return
+	}
+	if r.Incarnation != "" {
+		s.incarnation.Store(&r.Incarnation)
 		return
 	}
 	k := key{r.Kind, r.ID}

@@ -115,6 +115,16 @@ func (r *Roster) ask(ctx context.Context) error {
 	return nil
 }
 
+// Restore goes by registrations that the store said once, because it does not answer
+// now. What it says first, however it counts, replaces them; until then nobody who
+// is not among them is called unknown.
+func (r *Roster) Restore(ctx context.Context, kept []store.Client) {
+	r.polling.Lock()
+	defer r.polling.Unlock()
+	r.take(ctx, kept, -1)
+	r.sure.Store(false)
+}
+
 // take makes the directory what the store said.
 func (r *Roster) take(ctx context.Context, stored []store.Client, revision int64) {
 	next := &reading{revision: revision, byID: make(map[string]store.Client, len(stored))}

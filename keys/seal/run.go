@@ -40,7 +40,7 @@ func (r *Ring) Run(ctx context.Context) {
 func (r *Ring) tick(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	err := r.keep(bounded)
+	err := r.Keep(bounded)
 	if ctx.Err() != nil {
 		return
 	}
@@ -56,8 +56,10 @@ func (r *Ring) tick(ctx context.Context) {
 	}
 }
 
-// keep reads the ring, rotates and purges.
-func (r *Ring) keep(ctx context.Context) error {
+// Keep does once what [Ring.Run] does again and again: it reads the ring, rotates
+// and purges. The error means that the store could not be asked or did not take what
+// was due.
+func (r *Ring) Keep(ctx context.Context) error {
 	if err := r.load(ctx); err != nil {
 		return err
 	}

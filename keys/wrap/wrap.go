@@ -21,8 +21,12 @@ const SecretSize = 32
 // bits in PKCS #8 takes 2,400.
 const MaxPlaintext = 16 << 10
 
+// MaxDocument is the most that [Key.WrapDocument] wraps, in bytes.
+const MaxDocument = 32 << 20
+
 const (
 	version  = 1
+	document = 2                // the version of a wrapped document, which never opens as a secret
 	label    = "bongsu wrap v1" // separates this use of the secret from any other
 	maxText  = 1 << 10          // of a secret in base64, surrounding space included
 	overhead = 1 + 12 + 16      // version, nonce, tag
@@ -36,6 +40,7 @@ var (
 
 	errSecret = errors.New("wrap: a secret is 32 bytes in base64")
 	errSize   = errors.New("wrap: nothing to wrap, or more than 16 KiB")
+	errLarge  = errors.New("wrap: nothing to wrap, or more than 32 MiB")
 )
 
 // Key wraps and unwraps. It is safe for concurrent use and shows nothing of
@@ -106,9 +111,13 @@ func (k *Key) Wrap(context string, plaintext []byte) ([]byte, error) {
 	if len(plaintext) == 0 || len(plaintext) > MaxPlaintext {
 		return nil, errSize
 	}
+	return k.seal(version, context, plaintext), nil
+}
+
+func (k *Key) seal(version byte, context string, plaintext []byte) []byte {
 	wrapped := make([]byte, 1, overhead+len(plaintext))
 	wrapped[0] = version
-	return k.aead.Seal(wrapped, nil, plaintext, associated(context)), nil
+	return k.aead.Seal(wrapped, nil, plaintext, associated(version, context))
 }
 
 // Unwrap returns what was wrapped for context, or [ErrUnwrap].
@@ -116,14 +125,36 @@ func (k *Key) Unwrap(context string, wrapped []byte) ([]byte, error) {
 	if len(wrapped) <= overhead || len(wrapped) > overhead+MaxPlaintext || wrapped[0] != version {
 		return nil, ErrUnwrap
 	}
-	plaintext, err := k.aead.Open(nil, nil, wrapped[1:], associated(context))
+	return k.open(context, wrapped)
+}
+
+func (k *Key) open(context string, wrapped []byte) ([]byte, error) {
+	plaintext, err := k.aead.Open(nil, nil, wrapped[1:], associated(wrapped[0], context))
 	if err != nil {
 		return nil, ErrUnwrap
 	}
 	return plaintext, nil
 }
 
-func associated(context string) []byte {
+// WrapDocument is Wrap for what may be as large as [MaxDocument]: a file that holds
+// many records, for example. Neither opens what the other wrapped.
+func (k *Key) WrapDocument(context string, plaintext []byte) ([]byte, error) {
+	if len(plaintext) == 0 || len(plaintext) > MaxDocument {
+		return nil, errLarge
+	}
+	return k.seal(document, context, plaintext), nil
+}
+
+// UnwrapDocument returns what [Key.WrapDocument] wrapped for context, or
+// [ErrUnwrap].
+func (k *Key) UnwrapDocument(context string, wrapped []byte) ([]byte, error) {
+	if len(wrapped) <= overhead || len(wrapped) > overhead+MaxDocument || wrapped[0] != document {
+		return nil, ErrUnwrap
+	}
+	return k.open(context, wrapped)
+}
+
+func associated(version byte, context string) []byte {
 	data := make([]byte, 0, 1+len(context))
 	data = append(data, version)
 	return append(data, context...)

@@ -94,6 +94,46 @@ func TestWrapNeverRepeats(t *testing.T) {
 	}
 }
 
+// A document is larger than a secret, and neither is taken for the other.
+func TestDocuments(t *testing.T) {
+	k := newKey(t, secret)
+	large := bytes.Repeat([]byte{7}, wrap.MaxPlaintext+1)
+	wrapped, err := k.WrapDocument("clients", large)
+	if err != nil {
+		t.Fatalf("WrapDocument: %v", err)
+	}
+	got, err := k.UnwrapDocument("clients", wrapped)
+	if err != nil || !bytes.Equal(got, large) {
+		t.Fatalf("UnwrapDocument: %d bytes, %v", len(got), err)
+	}
+	small, err := k.WrapDocument("clients", []byte("x"))
+	if err != nil {
+		t.Fatalf("WrapDocument: %v", err)
+	}
+	row, err := k.Wrap("clients", []byte("x"))
+	if err != nil {
+		t.Fatalf("Wrap: %v", err)
+	}
+	for name, open := range map[string]func() ([]byte, error){
+		"a document as a secret":                 func() ([]byte, error) { return k.Unwrap("clients", small) },
+		"a document that says it is a secret":    func() ([]byte, error) { return k.Unwrap("clients", append([]byte{1}, small[1:]...)) },
+		"a secret as a document":                 func() ([]byte, error) { return k.UnwrapDocument("clients", row) },
+		"a secret that says it is a document":    func() ([]byte, error) { return k.UnwrapDocument("clients", append([]byte{2}, row[1:]...)) },
+		"a document under another name":          func() ([]byte, error) { return k.UnwrapDocument("pins", small) },
+		"a document that was cut off":            func() ([]byte, error) { return k.UnwrapDocument("clients", wrapped[:len(wrapped)-1]) },
+		"a document that is nothing but version": func() ([]byte, error) { return k.UnwrapDocument("clients", small[:1]) },
+	} {
+		if got, err := open(); !errors.Is(err, wrap.ErrUnwrap) {
+			t.Errorf("%s opens: %q, %v", name, got, err)
+		}
+	}
+	for _, size := range []int{0, wrap.MaxDocument + 1} {
+		if _, err := k.WrapDocument("clients", make([]byte, size)); err == nil {
+			t.Errorf("wrapped a document of %d bytes", size)
+		}
+	}
+}
+
 func TestWrapBounds(t *testing.T) {
 	k := newKey(t, secret)
 	for _, size := range []int{0, wrap.MaxPlaintext + 1} {

@@ -37,6 +37,10 @@ type Options struct {
 	// It may say yes; whatever else it says the writer is asked.
 	Reader string
 
+	// Patient has Open succeed while no database answers. Every verb is
+	// [store.ErrUnavailable] then, until one does and its schema was looked at.
+	Patient bool
+
 	Conns   int              // of PostgreSQL, for writer and reader each; 0 is 16
 	Timeout time.Duration    // of a verb; 0 is 2 s; an attempt, and the reader, get half of it
 	Now     func() time.Time // nil is time.Now

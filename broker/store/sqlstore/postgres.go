@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,45 +31,45 @@ func openPostgres(ctx context.Context, o Options, s *Store) error {
 		return fmt.Errorf("connection string of the writer: %w", err)
 	}
 	writer.breaker = b
-	s.writer = writer
-	if o.Reader == "" {
-		if err := writer.migrate(ctx, o); err != nil {
-			return errors.Join(err, writer.close())
+	has := newLate("writer", o.Logger, func(ctx context.Context) (engine, error) {
+		return writer, writer.migrate(ctx, o)
+	}, writer.close)
+	s.writer = has
+	if o.Reader != "" {
+		reader, err := newPostgres(o, o.Reader, b, nil)
+		if err != nil {
+			return errors.Join(fmt.Errorf("connection string of the reader: %w", err), writer.close())
 		}
-		return nil
+		s.reader = newLate("reader", o.Logger, func(ctx context.Context) (engine, error) {
+			return reader, reader.fit(ctx, o)
+		}, reader.close)
+		s.replica = s.reader
 	}
-	reader, err := newPostgres(o, o.Reader, b, nil)
-	if err != nil {
-		return errors.Join(fmt.Errorf("connection string of the reader: %w", err), writer.close())
+	if err := s.openFirst(ctx, o, has); err != nil {
+		if s.reader != nil {
+			err = errors.Join(err, s.reader.close())
+		}
+		return errors.Join(err, has.close())
 	}
-	s.reader, s.replica = reader, reader
-	if err := migrateOrRead(ctx, o, writer, reader); err != nil {
-		return errors.Join(err, reader.close(), writer.close())
-	}
+	s.writer = has.unwrap()
 	return nil
 }
 
-// migrateOrRead lets a node start while there is no writer, if the replica has
-// every table this program knows.
-func migrateOrRead(ctx context.Context, o Options, writer, reader *postgres) error {
-	err := writer.migrate(ctx, o)
-	if err == nil || errors.Is(err, errSchema) || errors.Is(err, errServer) {
+// fit looks whether the server has every table that this program knows.
+func (p *postgres) fit(ctx context.Context, o Options) error {
+	m, err := newMigrator(goose.DialectPostgres, Postgres, p.pool, o)
+	if err != nil {
 		return err
 	}
-	m, migratorErr := newMigrator(goose.DialectPostgres, Postgres, reader.pool, o)
-	if migratorErr != nil {
-		return errors.Join(err, migratorErr)
+	found, err := p.schema(ctx)
+	if err != nil {
+		return err
 	}
-	found, readErr := reader.schema(ctx)
-	if readErr != nil {
-		return errors.Join(err, readErr)
+	behind, err := found.fits(m.latest)
+	if err == nil && behind {
+		err = fault(nil, fmt.Errorf("schema %d of %d", found.version, m.latest)) // a replica may still be told
 	}
-	if behind, fitErr := found.fits(m.latest); behind || fitErr != nil {
-		return errors.Join(err, fitErr)
-	}
-	o.Logger.LogAttrs(ctx, slog.LevelWarn, "the store's writer does not answer: starting with the reader alone",
-		slog.Any("error", err))
-	return nil
+	return err
 }
 
 // postgres is the engine of one pool.

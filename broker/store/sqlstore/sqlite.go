@@ -25,20 +25,23 @@ const (
 
 // openSQLite opens s on a file.
 func openSQLite(ctx context.Context, o Options, s *Store) error {
-	if err := touch(o.Path); err != nil {
-		return err
+	has := newLate("file", o.Logger, func(ctx context.Context) (engine, error) {
+		if err := touch(o.Path); err != nil {
+			return nil, err
+		}
+		return newSQLite(ctx, o, o.Path)
+	}, nil)
+	if err := s.openFirst(ctx, o, has); err != nil {
+		return errors.Join(err, has.close())
 	}
-	writer, err := newSQLite(ctx, o, o.Path)
-	if err != nil {
-		return err
-	}
-	s.writer, s.replica = writer, writer
+	s.writer = has.unwrap()
+	s.replica = s.writer
 	if o.replica == "" {
 		return nil
 	}
 	reader, err := openSQLiteReaders(o, o.replica)
 	if err != nil {
-		return errors.Join(err, writer.close())
+		return errors.Join(err, s.writer.close())
 	}
 	s.reader, s.replica = reader, reader
 	return nil
@@ -65,7 +68,7 @@ type sqliteEngine struct {
 	stmts  sync.Map      // query to *sql.Stmt of the pool
 }
 
-func newSQLite(ctx context.Context, o Options, path string) (*sqliteEngine, error) {
+func newSQLite(ctx context.Context, o Options, path string) (engine, error) {
 	connector, err := sqliteConnector(o, path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		"wal_autocheckpoint("+strconv.Itoa(sqliteCheckpoint)+")")
 	if err != nil {

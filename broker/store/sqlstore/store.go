@@ -36,8 +36,9 @@ var (
 
 // Open connects to the database and brings its schema up to date. It refuses a
 // schema that needs a newer program. While the writer cannot be reached it opens
-// all the same if there is a reader with a schema of this program; otherwise the
-// error matches [store.ErrUnavailable].
+// all the same if there is a reader with a schema of this program, or if o is
+// Patient: the writer's schema is looked at and brought up to date when it first
+// answers. Otherwise the error matches [store.ErrUnavailable].
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -51,6 +52,33 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return s, nil
+}
+
+// openFirst opens the writer, or makes sure that what is there will do for a start.
+func (s *Store) openFirst(ctx context.Context, o Options, writer *late) error {
+	_, err := writer.get(ctx)
+	if err == nil || !errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	reader, ok := s.reader.(*late)
+	if ok {
+		_, readErr := reader.get(ctx)
+		if readErr == nil {
+			o.Logger.LogAttrs(ctx, slog.LevelWarn, "the store's writer does not answer: starting with the reader alone",
+				slog.Any("error", err))
+			return nil
+		}
+		err = errors.Join(err, readErr)
+		if !errors.Is(readErr, store.ErrUnavailable) {
+			return err
+		}
+	}
+	if !o.Patient {
+		return err
+	}
+	o.Logger.LogAttrs(ctx, slog.LevelError, "no database answers: starting without, and trying again whenever one is needed",
+		slog.String("event", "store.away"), slog.Any("error", err))
+	return nil
 }
 
 var errClosed = errors.New("sqlstore: closed")
