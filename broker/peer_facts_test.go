@@ -1,0 +1,194 @@
+package broker_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bongsu/bongsu/broker"
+	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/broker/store/pgtest"
+	"github.com/bongsu/bongsu/keys/wrap"
+)
+
+// country is three sites with a node each on one PostgreSQL, which has a standby
+// that all of them read from.
+type country struct {
+	primary *pgtest.Server
+	nodes   []*brokertest.Node // seoul, busan, jeju
+}
+
+var countrySites = []string{"seoul", "busan", "jeju"}
+
+func newCountry(t *testing.T) *country {
+	t.Helper()
+	c := &country{primary: pgtest.Primary(t)}
+	dsn := c.primary.Database("broker", brokertest.Fill)
+	standby := c.primary.Standby()
+	standby.CatchUp(c.primary)
+	own, seeds := make(map[string]*wrap.Key), make([]string, len(countrySites))
+	for i, site := range countrySites {
+		seeds[i] = freeAddress(t)
+		text, err := wrap.Generate(rand.Reader)
+		must(t, err)
+		own[site], err = wrap.Parse(text)
+		must(t, err)
+	}
+	var known []config.Site
+	for i, site := range countrySites {
+		n := brokertest.StartNode(t, brokertest.OnDatabase(dsn), func(s *brokertest.Setup) {
+			s.Configure = func(cfg *config.Config) {
+				cfg.Store.Reader = standby.On(dsn)
+				if i > 0 {
+					first := c.nodes[0].Config()
+					cfg.Issuer, cfg.Providers, cfg.SiteKey = first.Issuer, first.Providers, own[site]
+				}
+				if known == nil {
+					own["seoul"] = cfg.SiteKey
+					known = identified(t, cfg, own)
+				}
+				cfg.Site, cfg.Node, cfg.Sites = site, site+"-1", known
+				cfg.Gossip = &config.Gossip{Listen: seeds[i], Advertise: seeds[i], Label: "bongsu", Keys: [][]byte{gossipKey("pool")}, Seeds: seeds}
+				cfg.Peers = &config.Peers{Listen: "127.0.0.1:0"}
+			}
+		})
+		c.nodes = append(c.nodes, n)
+	}
+	eventually(t, "all know where to ask all", func() bool {
+		for _, n := range c.nodes {
+			for _, site := range countrySites {
+				if _, ok := n.Broker.PeerAddress(site + "/" + site + "-1"); !ok {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	return c
+}
+
+// identified makes the identities of sites, which their keys wrap.
+func identified(t *testing.T, cfg *config.Config, own map[string]*wrap.Key) []config.Site {
+	t.Helper()
+	var known []config.Site
+	for _, site := range countrySites {
+		alone := *cfg
+		alone.Site, alone.SiteKey, alone.Sites = site, own[site], nil
+		rotation, end, err := broker.IdentityRotation(t.Context(), &alone, slog.New(slog.DiscardHandler))
+		must(t, err)
+		all, err := rotation.Identities(t.Context())
+		must(t, err)
+		must(t, end())
+		known = append(known, config.Site{Name: site, Identities: []ed25519.PublicKey{all[0].Public}})
+	}
+	return known
+}
+
+// userinfo is what a node of the country answers to an access token.
+func (c *country) userinfo(n *brokertest.Node, token string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, n.Config().Issuer.String()+"/userinfo", nil)
+	r.RemoteAddr = "127.0.0.1:9"
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := httptest.NewRecorder()
+	n.Broker.Handler().ServeHTTP(answer, r)
+	return answer
+}
+
+// person is somebody who is logged in at seoul.
+type person struct {
+	browser         *brokertest.Browser
+	sid             string
+	access, idToken string
+}
+
+func (c *country) logsIn(t *testing.T) person {
+	t.Helper()
+	n := c.nodes[0]
+	p := person{browser: n.NewBrowser()}
+	tokens := n.Redeem(n.Login(p.browser, "kakao", "vic", brokertest.RP1.Request()))
+	p.access, p.idToken = tokens.Text("access_token"), tokens.Text("id_token")
+	p.sid, _ = brokertest.Claims(p.idToken)["sid"].(string)
+	if p.sid == "" {
+		t.Fatalf("there is no session: %d %s", tokens.Status, tokens.Body)
+	}
+	return p
+}
+
+func (c *country) logsOut(t *testing.T, p person) {
+	t.Helper()
+	out := url.Values{"id_token_hint": {p.idToken}}
+	if page := p.browser.Open(c.nodes[0].Issuer + "/logout?" + out.Encode()); page.Status != http.StatusOK || page.Has("logout") {
+		t.Fatalf("logout answers %d: %s", page.Status, page.Text())
+	}
+}
+
+// Somebody logs out at one site while the database's primary is dead: all sites
+// obey within R, for as long as it is, over restarts of those that only heard of
+// it; one that was down meanwhile obeys before it is ready; and when the primary is
+// back the store is told once, and no node holds anything of another's.
+func TestLogoutWithoutAWriter(t *testing.T) {
+	c := newCountry(t)
+	p, later := c.logsIn(t), c.logsIn(t)
+	for _, n := range c.nodes {
+		eventually(t, "userinfo answers at "+n.Config().Site, func() bool { return c.userinfo(n, p.access).Code == http.StatusOK })
+	}
+	c.primary.Kill()
+	c.logsOut(t, p)
+	began := time.Now()
+	for _, n := range c.nodes {
+		eventually(t, n.Config().Site+" obeys", func() bool { return c.userinfo(n, p.access).Code == http.StatusUnauthorized })
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s obeys after %s", n.Config().Site, took)
+		}
+		if n != c.nodes[0] {
+			eventually(t, n.Config().Site+" has it on disk", func() bool { return n.Broker.Negative().Lent() > 0 })
+		}
+		if c.userinfo(n, later.access).Code == http.StatusUnauthorized {
+			t.Errorf("%s refuses somebody else, too", n.Config().Site)
+		}
+	}
+	for range 3 {
+		for _, n := range c.nodes {
+			n.Clock.Advance(2 * time.Hour)
+		}
+		c.obeyed(t, p.sid)
+	}
+	c.nodes[1].Restart(func(*config.Config) {})
+	c.obeyed(t, p.sid)
+	jeju := c.nodes[2]
+	jeju.Restart(func(*config.Config) { c.logsOut(t, later) })
+	eventually(t, "jeju has asked", func() bool { return !strings.Contains(string(jeju.AskAdmin("/readyz").Body), "while it was away") })
+	c.obeyed(t, p.sid, later.sid)
+	c.primary.Restart()
+	for _, n := range c.nodes {
+		eventually(t, "nothing waits at "+n.Config().Site, func() bool { return n.Broker.Negative().Unsent()+n.Broker.Negative().Lent() == 0 })
+	}
+	c.obeyed(t, p.sid, later.sid)
+	db := c.nodes[0].OpenDatabase()
+	var facts int
+	must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM facts WHERE kind = 'session_ended'").Scan(&facts))
+	must(t, db.Close())
+	if facts != 2 {
+		t.Errorf("the store has %d ended sessions", facts)
+	}
+}
+
+// obeyed fails unless all nodes hold that sessions have ended.
+func (c *country) obeyed(t *testing.T, sids ...string) {
+	t.Helper()
+	for _, n := range c.nodes {
+		for i, sid := range sids {
+			if !n.Broker.Negative().Has(store.SessionEnded, sid) {
+				t.Errorf("at %s session %d goes on", n.Config().Site, i+1)
+			}
+		}
+	}
+}
