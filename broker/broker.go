@@ -135,6 +135,7 @@ type Broker struct {
 	audit     *audit.Log
 	limits    atomic.Pointer[limits]
 	ceilings  *ceiling.Gate
+	handoffs  handoffs
 
 	reloading sync.Mutex
 	taken     *config.Config // what the last reload took over
@@ -195,6 +196,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"ask peers for negative facts", b.openBorrow},
 		{"open contact", b.openContact},
 		{"open claim log", b.openArbiter},
+		{"open handoff log", b.openHandoffs},
 		{"build probes", b.buildProbes},
 		{"build operations", b.buildOperations},
 		{"build leaves", b.buildLeaves},

@@ -57,11 +57,14 @@ type world struct {
 	ahead       atomic.Int64 // how far the broker's clock runs ahead, in ns
 }
 
-// newWorld listens for the three hosts.
-func newWorld(t *testing.T) *world {
+// threeHosts are those of a broker of one site.
+var threeHosts = []string{issuerHost, shopHost, upstreamHost}
+
+// newWorld listens for hosts.
+func newWorld(t *testing.T, hosts ...string) *world {
 	t.Helper()
 	w := &world{listeners: map[string]net.Listener{}, roots: x509.NewCertPool()}
-	for _, host := range []string{issuerHost, shopHost, upstreamHost} {
+	for _, host := range hosts {
 		var config net.ListenConfig
 		l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
@@ -75,9 +78,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	form := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "three hosts of a test"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hosts of a test"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{issuerHost, shopHost, upstreamHost}, IsCA: true, BasicConstraintsValid: true,
+		DNSNames: hosts, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -123,8 +126,9 @@ func (w *world) dial(ctx context.Context, network, address string) (net.Conn, er
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
-// serve serves a host until the test ends.
-func (w *world) serve(t *testing.T, host string, h http.Handler) {
+// serve serves a host until the test ends, or until it is stopped: then nothing
+// listens there any more.
+func (w *world) serve(t *testing.T, host string, h http.Handler) (stop func()) {
 	t.Helper()
 	server := broker.Server(h)
 	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{w.certificate}}
@@ -134,10 +138,12 @@ func (w *world) serve(t *testing.T, host string, h http.Handler) {
 			t.Errorf("serve %s: %v", host, err)
 		}
 	})
-	t.Cleanup(func() {
+	stop = func() {
 		_ = server.Close() // what still comes is nobody's
 		running.Wait()
-	})
+	}
+	t.Cleanup(stop)
+	return stop
 }
 
 // open starts everything that stands in the world.

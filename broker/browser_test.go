@@ -3,6 +3,7 @@ package broker_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 // TestBrowser is everything that only a real browser can tell. All of it shares
 // one Chromium, each test has a profile of its own.
 func TestBrowser(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, slices.Concat(threeHosts, nationHosts)...)
 	c := startChrome(t, w.flags()...)
 	i := brokertest.Start(t)
 	for _, tt := range []struct {

@@ -240,7 +240,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Unordered: b.config.Languages.OrderWays, Language: b.config.Languages.Default,
 		Accounts: b.accounts, Sessions: b.sessions, Consents: b.consents, Resources: &b.resources, Seal: b.sealing, Keys: b.signing,
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: b.ceilings,
-		Standing: b.standing, Drills: b.drills, Admit: b.mayStartAt, Asked: b.asked,
+		Standing: b.standing, Drills: b.drills, Handoffs: b.handoffs.desk, Elsewhere: b.elsewhere(), Admit: b.mayStartAt, Asked: b.asked,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
 		Arbiter:       b.arbiterNow,
 		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,

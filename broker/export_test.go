@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 
+	"github.com/bongsu/bongsu/broker/handoff"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/peer"
 )
@@ -48,3 +49,6 @@ func (b *Broker) Explain(provider string) (string, bool) {
 	text, err := json.Marshal(found)
 	return string(text), err == nil
 }
+
+// Neighbours are the other sites that this node believes to live, and where they are.
+func (b *Broker) Neighbours() []handoff.Target { return b.neighbours() }

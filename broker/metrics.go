@@ -28,6 +28,7 @@ type metrics struct {
 	turnedAway  *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	matches     *prometheus.CounterVec
+	carried     *prometheus.CounterVec
 	transitions *prometheus.CounterVec
 	limited     *prometheus.CounterVec
 	oldSecrets  *prometheus.CounterVec
@@ -50,6 +51,7 @@ func newMetrics(cfg *config.Config, now func() time.Time) *metrics {
 	m.turnedAway = m.counter("bongsu_logins_turned_away_total", "Legs not begun because the provider's ceiling was reached.", "provider")
 	m.refused = m.counter("bongsu_logins_refused_total", "Logins that ended with an error for the website.", "error")
 	m.matches = m.counter("bongsu_account_match_total", "What became of identities that nobody has.", "result")
+	m.carried = m.counter("bongsu_handoffs_total", "Logins that went on at another site, by what became of that.", "result")
 	m.transitions = m.counter("bongsu_provider_state_transitions_total", "Changes of a provider's state at this node, by the new one.", "provider", "state")
 	m.limited = m.counter("bongsu_requests_limited_total", "Requests made to wait, by the limit that they met.", "limit")
 	m.oldSecrets = m.counter("bongsu_client_secret_old_used_total", "Client secrets that were right and have a newer one beside them.", "client")
@@ -61,6 +63,9 @@ func newMetrics(cfg *config.Config, now func() time.Time) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, which := range []string{limitStarts, limitStartsOfClient, limitFailures, limitGuesses, limitTokens, limitTokensOfClient} {
 		m.limited.WithLabelValues(which)
+	}
+	for _, result := range login.Carryings() {
+		m.carried.WithLabelValues(string(result))
 	}
 	for _, result := range login.Matches() {
 		m.matches.WithLabelValues(string(result))
@@ -173,6 +178,9 @@ func (m *metrics) Completed(provider string, path login.Path, firstParty bool, t
 func (m *metrics) Stood(loginID, before, after string, firstParty bool) {
 	m.unfinished.stood(loginID, before, after, clientClass(firstParty))
 }
+
+// Carried implements [login.Counts].
+func (m *metrics) Carried(result login.Carrying) { m.carried.WithLabelValues(string(result)).Inc() }
 
 // Matched implements [login.Counts].
 func (m *metrics) Matched(result login.Match) { m.matches.WithLabelValues(string(result)).Inc() }

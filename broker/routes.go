@@ -3,6 +3,7 @@ package broker
 import (
 	"net/http"
 
+	"github.com/bongsu/bongsu/broker/handoff"
 	"github.com/bongsu/bongsu/broker/status"
 	"github.com/bongsu/bongsu/broker/token"
 	"github.com/bongsu/bongsu/broker/web"
@@ -37,6 +38,7 @@ func (b *Broker) routes() []route {
 		{"POST /authorize", elsewhere, b.mayStart(b.login.AuthorizePosted)},
 		{"GET /callback/{provider}", page, b.login.Callback},
 		{"POST /callback/{provider}", elsewhere, b.login.CallbackPosted},
+		{"GET " + handoff.Path, page, b.mayStart(b.login.Continue)},
 		{"GET /login/{id}", page, b.login.Page},
 		{"GET /login/{id}/menu", page, b.login.Menu},
 		{"GET /login/{id}/go/{way}", page, b.login.Go},

@@ -30,6 +30,9 @@ func (b *Broker) Background(ctx context.Context) {
 	if b.wire != nil {
 		jobs = append(jobs, b.wire.Run, b.borrow.Run, b.catchUp)
 	}
+	if b.handoffs.log != nil {
+		jobs = append(jobs, b.handoffs.log.Run)
+	}
 	for _, p := range b.providers {
 		if p, ok := p.(interface{ Run(context.Context) }); ok {
 			jobs = append(jobs, p.Run)

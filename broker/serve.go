@@ -112,10 +112,12 @@ func (b *Broker) fail(rt route, w *answer, r *http.Request, err error) {
 	}
 	problem, status := pageProblem(err)
 	var about *client.Client
+	var elsewhere []web.Elsewhere
 	if found, ok := errors.AsType[*login.Problem](err); ok {
-		about = found.Client
+		about, elsewhere = found.Client, found.Elsewhere
 	}
 	problem.Frame = b.frame(r, about, "")
+	problem.Elsewhere = elsewhere
 	if !b.options.Dev {
 		problem.Detail = ""
 	}

@@ -35,6 +35,9 @@ const (
 	ClientRefused   Name = "client.refused"
 	SessionEnded    Name = "session.ended"
 	CallbackRefused Name = "callback.refused"
+	LoginCarried    Name = "login.carried"    // to another site, Object, that reaches the provider
+	LoginContinued  Name = "login.continued"  // here, from another site, Object
+	HandoffRefused  Name = "handoff.refused"  // a login that another site is said to have sent
 	OperatorActed   Name = "operator.acted"   // an order was given; Reason says what became of it
 	OperatorRefused Name = "operator.refused" // somebody without a credential asked or gave an order
 )

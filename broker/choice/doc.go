@@ -4,7 +4,7 @@
 //
 //	allowed by the client, strong enough      else not offered     ([Permits] asks again at the end)
 //	failed in this login                      last of all, latest failure at the very end
-//	down, or on trial in another login        before those
+//	down, or on trial in another login        before those; not where another site reaches it
 //	hinted, wanted acr, used here before      to the front, in this order
 //	client's, operator's, language's order    the rest
 //	passkey                                   after the first way when something is down, else last

@@ -9,7 +9,7 @@ type Kind string
 const (
 	Provider Kind = "provider" // a configured upstream
 	Passkey  Kind = "passkey"  // our own
-	Site     Kind = "site"     // the same login, carried to another of our sites
+	Site     Kind = "site"     // a provider by another of our sites, to which the login is carried
 )
 
 // Verdict is what this site's board says of a way.
@@ -48,10 +48,14 @@ const (
 
 // Candidate is one configured way.
 type Candidate struct {
-	ID    string // provider instance id, "passkey", or the name of a site; unique
+	ID    string // provider instance id, or "passkey"; unique
 	Kind  Kind
 	Brand string // of a provider: "kakao", "naver", …; finds its place in a language's order
 	ACR   string // what a login by it reaches
+
+	// Via is another site of ours that reaches a provider which this one does not; empty:
+	// there is none. While the provider is down here its way is one of kind [Site].
+	Via string
 
 	// OnlyFor are the clients whose logins may end by the way; nil is all.
 	OnlyFor []string
@@ -85,7 +89,7 @@ type Question struct {
 	LoginID     string   // decides in which share of the logins this one is
 }
 
-// Way is a candidate in its place.
+// Way is a candidate in its place. Its kind is [Site] where it is gone by Via.
 type Way struct {
 	Candidate
 

@@ -21,7 +21,7 @@ type place struct {
 	reason Reason
 	tier   int
 	wish   int // 0 hinted, 1+i the i-th wanted acr, then used last, then the rest
-	late   int // 1 for passkeys that nobody named, 2 for sites
+	late   int // 1 for passkeys that nobody named
 	order  int // client's, operator's or language's
 }
 
@@ -53,19 +53,18 @@ func Ways(q Question) []Way {
 	for i, p := range places {
 		ways[i] = Way{
 			Candidate: *p.Candidate, Reason: p.reason,
-			Down: q.down(p.Candidate), Slow: p.Verdict == Degraded,
+			Down: q.down(p.Candidate) && !q.carried(p.Candidate), Slow: p.Verdict == Degraded,
 			Elsewhere: p.tier == tierElsewhere,
 			Failed:    p.tier == tierFailed, LastUsed: p.ID == q.LastUsed,
+		}
+		if q.carried(p.Candidate) {
+			ways[i].Kind = Site
 		}
 	}
 	return ways
 }
 
 func (q *Question) permits(c *Candidate) error {
-	// A site is not a proof: the login goes on there under the same policy.
-	if c.Kind == Site {
-		return nil
-	}
 	if q.Allowed != nil && !slices.Contains(q.Allowed, c.ID) {
 		return ErrNotAllowed
 	}
@@ -88,10 +87,7 @@ func (q *Question) place(c *Candidate, i int, wanted []string) place {
 	case q.Unordered && c.Kind == Provider:
 		p.order, p.reason = localeOrder(q.Lang, c.Brand)*len(q.Candidates)+i, ReasonLocale
 	}
-	switch {
-	case c.Kind == Site:
-		p.late = 2
-	case c.Kind == Passkey && named < 0:
+	if c.Kind == Passkey && named < 0 {
 		p.late = 1
 	}
 	p.wish, p.reason = q.wish(c, wanted, p.reason)
@@ -101,7 +97,7 @@ func (q *Question) place(c *Candidate, i int, wanted []string) place {
 		p.tier, p.reason = tierElsewhere, ReasonElsewhere
 	case failed >= 0:
 		p = place{Candidate: c, reason: ReasonFailed, tier: tierFailed, order: failed}
-	case q.down(c):
+	case q.down(c) && !q.carried(c):
 		p.tier, p.reason = tierDown, ReasonDown
 	}
 	return p
@@ -110,6 +106,29 @@ func (q *Question) place(c *Candidate, i int, wanted []string) place {
 // down reports whether the board speaks against the candidate in this login.
 func (q *Question) down(c *Candidate) bool {
 	return c.Verdict == Down || c.Verdict == Trial && share(q.LoginID, c.ID) >= c.weight()
+}
+
+// carried reports whether this login would go by another site to the candidate,
+// which is down here alone.
+func (q *Question) carried(c *Candidate) bool { return c.Via != "" && q.down(c) }
+
+// Via returns the site by which a login of q goes to the provider id; empty: by
+// this one.
+func Via(q Question, id string) string {
+	for i := range q.Candidates {
+		if c := &q.Candidates[i]; c.ID == id && q.carried(c) {
+			return c.Via
+		}
+	}
+	return ""
+}
+
+// weight is the candidate's in this login: by another site it has all of it.
+func (q *Question) weight(c *Candidate) float64 {
+	if q.carried(c) {
+		return 1
+	}
+	return c.weight()
 }
 
 // Direct reports whether this login may go straight to the way id, without the
@@ -122,10 +141,10 @@ func Direct(q Question, id string) bool {
 		return false
 	}
 	c := &q.Candidates[i]
-	if q.permits(c) != nil || q.down(c) || slices.Contains(q.Failed, id) || slices.Contains(q.Impossible, id) {
+	if q.permits(c) != nil || q.down(c) && !q.carried(c) || slices.Contains(q.Failed, id) || slices.Contains(q.Impossible, id) {
 		return false
 	}
-	return share(q.LoginID, id) < c.weight() || !q.alternative(id)
+	return share(q.LoginID, id) < q.weight(c) || !q.alternative(id)
 }
 
 // alternative reports whether this browser has used another way before that
@@ -133,17 +152,14 @@ func Direct(q Question, id string) bool {
 func (q *Question) alternative(id string) bool {
 	return slices.ContainsFunc(q.Candidates, func(c Candidate) bool {
 		used := c.ID == q.LastUsed || slices.Contains(q.Used, c.ID)
-		return used && c.ID != id && c.Kind != Site && q.permits(&c) == nil && !q.down(&c) && !slices.Contains(q.Failed, c.ID)
+		return used && c.ID != id && q.permits(&c) == nil && (!q.down(&c) || q.carried(&c)) && !slices.Contains(q.Failed, c.ID)
 	})
 }
 
 // wish ranks what the website and this browser would like. Wishes are not
 // binding: they only order.
 func (q *Question) wish(c *Candidate, wanted []string, otherwise Reason) (int, Reason) {
-	switch {
-	case c.Kind == Site:
-		return math.MaxInt, otherwise
-	case c.ID == q.Hint:
+	if c.ID == q.Hint {
 		return 0, ReasonHinted
 	}
 	for i, acr := range wanted {
@@ -163,7 +179,7 @@ func (q *Question) wanted() []string {
 	var wanted []string
 	for _, acr := range q.WantedACR {
 		if KnownACR(acr) && slices.ContainsFunc(q.Candidates, func(c Candidate) bool {
-			return c.Kind != Site && q.permits(&c) == nil && !Satisfies(c.ACR, acr)
+			return q.permits(&c) == nil && !Satisfies(c.ACR, acr)
 		}) {
 			wanted = append(wanted, acr)
 		}
@@ -207,7 +223,7 @@ func promotePasskey(usable []place) {
 // the place: sending a person to a provider they do not know would only make
 // a second account of them.
 func (q *Question) yield(usable []place) {
-	if len(usable) < 2 || share(q.LoginID, usable[0].ID) < usable[0].weight() {
+	if len(usable) < 2 || share(q.LoginID, usable[0].ID) < q.weight(usable[0].Candidate) {
 		return // on trial this always holds: a way that is usable now was let in by its weight
 	}
 	to := q.usedBefore(usable[1:]) + 1
@@ -224,7 +240,7 @@ func (q *Question) yield(usable []place) {
 // usedBefore returns the index of the way this browser used most recently, or -1.
 func (q *Question) usedBefore(places []place) int {
 	find := func(id string) int {
-		return slices.IndexFunc(places, func(p place) bool { return p.ID == id && p.Kind != Site })
+		return slices.IndexFunc(places, func(p place) bool { return p.ID == id })
 	}
 	if i := find(q.LastUsed); i >= 0 {
 		return i
@@ -266,6 +282,9 @@ func share(login, way string) float64 {
 	h ^= h >> 33
 	return float64(h>>11) / (1 << 53)
 }
+
+// Spread picks one of n for a login, the same on every node and evenly over logins.
+func Spread(login string, n int) int { return int(share(login, "\x00") * float64(n)) }
 
 var localeOrders = map[string][]string{
 	"ko": {"kakao", "naver", "google", "apple", "line"},

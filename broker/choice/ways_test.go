@@ -16,14 +16,11 @@ func provider(id string) Candidate {
 	return Candidate{ID: id, Kind: Provider, Brand: id, ACR: ACRProvider, Verdict: Up}
 }
 
-var (
-	passkey = Candidate{ID: "passkey", Kind: Passkey, ACR: ACRPhr, Verdict: Up}
-	busan   = Candidate{ID: "busan", Kind: Site, Verdict: Up}
-)
+var passkey = Candidate{ID: "passkey", Kind: Passkey, ACR: ACRPhr, Verdict: Up}
 
-// house is the usual configuration: four providers, a passkey and another site.
+// house is the usual configuration: four providers and a passkey.
 func house(verdicts ...string) []Candidate {
-	all := []Candidate{provider("google"), provider("kakao"), provider("naver"), provider("apple"), passkey, busan}
+	all := []Candidate{provider("google"), provider("kakao"), provider("naver"), provider("apple"), passkey}
 	for i := range all {
 		for _, v := range verdicts {
 			if id, verdict, _ := strings.Cut(v, " "); id == all[i].ID {
@@ -71,68 +68,68 @@ func TestWays(t *testing.T) {
 		q    Question
 		want []string
 	}{
-		{"the operator's order, then passkey, then other sites", Question{Candidates: house()}, []string{
-			"google configured", "kakao configured", "naver configured", "apple configured", "passkey configured", "busan configured",
+		{"the operator's order, then passkey", Question{Candidates: house()}, []string{
+			"google configured", "kakao configured", "naver configured", "apple configured", "passkey configured",
 		}},
 		{"nobody gave an order: that of the language", Question{Candidates: house(), Unordered: true, Lang: "ko"}, []string{
-			"kakao locale", "naver locale", "google locale", "apple locale", "passkey configured", "busan configured",
+			"kakao locale", "naver locale", "google locale", "apple locale", "passkey configured",
 		}},
 		{"a language without an order has the English one", Question{Candidates: house(), Unordered: true, Lang: "fr"}, []string{
-			"google locale", "apple locale", "kakao locale", "naver locale", "passkey configured", "busan configured",
+			"google locale", "apple locale", "kakao locale", "naver locale", "passkey configured",
 		}},
 		{"the client's order wins over both, and its list is binding", Question{
 			Candidates: house(), Unordered: true, Lang: "ko", Allowed: []string{"naver", "google", "gone"},
-		}, []string{"naver client", "google client", "busan configured"}},
+		}, []string{"naver client", "google client"}},
 		{"a client that names the passkey says where it stands", Question{Candidates: house(), Allowed: []string{"passkey", "kakao"}}, []string{
-			"passkey client", "kakao client", "busan configured",
+			"passkey client", "kakao client",
 		}},
 		{"what this browser used last goes first", Question{Candidates: house(), LastUsed: "naver"}, []string{
-			"naver last_used used", "google configured", "kakao configured", "apple configured", "passkey configured", "busan configured",
+			"naver last_used used", "google configured", "kakao configured", "apple configured", "passkey configured",
 		}},
 		{"the passkey too", Question{Candidates: house(), LastUsed: "passkey"}, []string{
-			"passkey last_used used", "google configured", "kakao configured", "naver configured", "apple configured", "busan configured",
+			"passkey last_used used", "google configured", "kakao configured", "naver configured", "apple configured",
 		}},
 		{"a hint goes before habit", Question{Candidates: house(), LastUsed: "naver", Hint: "apple"}, []string{
-			"apple hinted", "naver last_used used", "google configured", "kakao configured", "passkey configured", "busan configured",
+			"apple hinted", "naver last_used used", "google configured", "kakao configured", "passkey configured",
 		}},
 		{"a hint at nothing changes nothing", Question{Candidates: house()[:2], Hint: "gone", LastUsed: "gone too"}, []string{
 			"google configured", "kakao configured",
 		}},
 		{"a hint cannot open what the client does not allow", Question{Candidates: house(), Allowed: []string{"kakao"}, Hint: "google"}, []string{
-			"kakao client", "busan configured",
+			"kakao client",
 		}},
 		{"a wanted acr that only some reach goes before habit", Question{Candidates: house(), WantedACR: []string{"phrh", "phr"}, LastUsed: "kakao"}, []string{
-			"passkey wanted", "kakao last_used used", "google configured", "naver configured", "apple configured", "busan configured",
+			"passkey wanted", "kakao last_used used", "google configured", "naver configured", "apple configured",
 		}},
 		{"a wanted acr that all reach says nothing", Question{Candidates: house(), WantedACR: []string{"level9", ACRProvider}, LastUsed: "kakao"}, []string{
-			"kakao last_used used", "google configured", "naver configured", "apple configured", "passkey configured", "busan configured",
+			"kakao last_used used", "google configured", "naver configured", "apple configured", "passkey configured",
 		}},
-		{"a required acr is binding", Question{Candidates: house(), RequiredACR: ACRPhr}, []string{"passkey configured", "busan configured"}},
-		{"an unknown required acr is met by nobody", Question{Candidates: house(), RequiredACR: "level9"}, []string{"busan configured"}},
+		{"a required acr is binding", Question{Candidates: house(), RequiredACR: ACRPhr}, []string{"passkey configured"}},
+		{"an unknown required acr is met by nobody", Question{Candidates: house(), RequiredACR: "level9"}, nil},
 		{"down goes behind all that works, and the passkey moves up", Question{Candidates: house("google down")}, []string{
-			"kakao configured", "passkey promoted", "naver configured", "apple configured", "busan configured", "google down",
+			"kakao configured", "passkey promoted", "naver configured", "apple configured", "google down",
 		}},
 		{"down goes behind even what was used last", Question{Candidates: house("kakao down"), LastUsed: "kakao"}, []string{
-			"google configured", "passkey promoted", "naver configured", "apple configured", "busan configured", "kakao down used",
+			"google configured", "passkey promoted", "naver configured", "apple configured", "kakao down used",
 		}},
 		{"down and hinted stays behind", Question{Candidates: house("kakao down"), Hint: "kakao"}, []string{
-			"google configured", "passkey promoted", "naver configured", "apple configured", "busan configured", "kakao down",
+			"google configured", "passkey promoted", "naver configured", "apple configured", "kakao down",
 		}},
 		{"degraded and unknown stay where they are", Question{Candidates: house("google degraded", "kakao unknown", "naver nonsense")}, []string{
-			"google configured slow", "kakao configured", "naver configured", "apple configured", "passkey configured", "busan configured",
+			"google configured slow", "kakao configured", "naver configured", "apple configured", "passkey configured",
 		}},
 		{"everything down stays on offer, in order", Question{
-			Candidates: house("google down", "kakao down", "naver down", "apple down", "passkey down", "busan down"),
-		}, []string{"google down", "kakao down", "naver down", "apple down", "passkey down", "busan down"}},
+			Candidates: house("google down", "kakao down", "naver down", "apple down", "passkey down"),
+		}, []string{"google down", "kakao down", "naver down", "apple down", "passkey down"}},
 		{"all providers down: the passkey is first", Question{
 			Candidates: house("google down", "kakao down", "naver down", "apple down"),
-		}, []string{"passkey configured", "busan configured", "google down", "kakao down", "naver down", "apple down"}},
+		}, []string{"passkey configured", "google down", "kakao down", "naver down", "apple down"}},
 		{"failed in this login goes last at once, behind what is down", Question{
 			Candidates: house("naver down"), Failed: []string{"kakao"}, LastUsed: "kakao",
-		}, []string{"google configured", "passkey promoted", "apple configured", "busan configured", "naver down", "kakao failed used"}},
+		}, []string{"google configured", "passkey promoted", "apple configured", "naver down", "kakao failed used"}},
 		{"of several failed ways the latest is last", Question{
 			Candidates: house(), Failed: []string{"google", "kakao", "google"},
-		}, []string{"naver configured", "passkey promoted", "apple configured", "busan configured", "kakao failed", "google failed"}},
+		}, []string{"naver configured", "passkey promoted", "apple configured", "kakao failed", "google failed"}},
 		{"the only way stays on offer even when it failed", Question{Candidates: house()[:1], Failed: []string{"google"}}, []string{"google failed"}},
 		{"no candidate, no way", Question{}, nil},
 	}
@@ -217,7 +214,6 @@ func TestPermits(t *testing.T) {
 		{"no way", q, "", ErrNoSuchWay},
 		{"a way below the required acr", strict, "kakao", ErrTooWeak},
 		{"a way above it", strict, "passkey", nil},
-		{"another site, where the same policy holds", strict, "busan", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,7 +225,7 @@ func TestPermits(t *testing.T) {
 }
 
 func anyQuestion(t *rapid.T) Question {
-	ids := []string{"google", "kakao", "naver", "apple", "line", "corp", "passkey", "busan"}
+	ids := []string{"google", "kakao", "naver", "apple", "line", "corp", "passkey"}
 	some := func(label string) []string {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, 4, rapid.ID[string]).Draw(t, label)
 	}
@@ -246,11 +242,10 @@ func anyQuestion(t *rapid.T) Question {
 	}
 	for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, len(ids), rapid.ID[string]).Draw(t, "candidates") {
 		c := Candidate{ID: id, Kind: Provider, Brand: id, ACR: acrs.Draw(t, "acr")}
-		switch id {
-		case "passkey":
+		if id == "passkey" {
 			c.Kind = Passkey
-		case "busan":
-			c.Kind = Site
+		} else {
+			c.Via = rapid.SampledFrom([]string{"", "busan"}).Draw(t, "via")
 		}
 		q.Candidates = append(q.Candidates, healthy(t, c))
 	}
@@ -285,10 +280,10 @@ func TestWhatHoldsForEveryQuestion(t *testing.T) {
 			t.Fatalf("the same question was answered by %v and %v", told(ways), told(again))
 		}
 		for i, w := range ways {
-			if w.Kind != Site && (!Satisfies(w.ACR, q.RequiredACR) || q.Allowed != nil && !slices.Contains(q.Allowed, w.ID)) {
+			if !Satisfies(w.ACR, q.RequiredACR) || q.Allowed != nil && !slices.Contains(q.Allowed, w.ID) {
 				t.Fatalf("%s is offered against policy", w.ID)
 			}
-			if w.Failed != slices.Contains(q.Failed, w.ID) || w.Verdict != Trial && w.Down != (w.Verdict == Down) || w.Reason == "" {
+			if w.Failed != slices.Contains(q.Failed, w.ID) || w.Verdict != Trial && w.Down != (w.Verdict == Down && w.Via == "") || (w.Kind == Site) != (Via(q, w.ID) != "") || w.Kind == Site && w.Down || w.Reason == "" {
 				t.Fatalf("%+v is marked wrongly", w)
 			}
 			for _, behind := range ways[i+1:] {
@@ -409,5 +404,48 @@ func TestWaysOfSingleClients(t *testing.T) {
 		if err := Permits(q, "naver"); err != nil {
 			t.Errorf("%q: naver: %v", client, err)
 		}
+	}
+}
+
+// A provider that another site reaches is as good as any: the login is carried
+// there. What it must prove is the same.
+func TestAWayByAnotherSite(t *testing.T) {
+	by := func(verdict Verdict) []Candidate {
+		all := house()
+		all[1].Verdict, all[1].Via = verdict, "busan"
+		return all
+	}
+	for _, tt := range []struct {
+		name   string
+		q      Question
+		via    string
+		direct bool
+		want   string // first and last
+	}{
+		{"down here", Question{Candidates: by(Down)}, "busan", true, "google configured, passkey configured"},
+		{"down here and used last", Question{Candidates: by(Down), LastUsed: "kakao"}, "busan", true, "kakao last_used used, passkey configured"},
+		{"down here and hinted", Question{Candidates: by(Down), Hint: "kakao"}, "busan", true, "kakao hinted, passkey configured"},
+		{"up here", Question{Candidates: by(Up)}, "", true, "google configured, passkey configured"},
+		{"degraded here", Question{Candidates: by(Degraded)}, "", true, "google configured, passkey configured"},
+		{"on trial, which is not this login's", Question{Candidates: by(Trial), LastUsed: "kakao", Used: []string{"naver"}}, "busan", true, "kakao last_used used, passkey configured"},
+		{"failed in this login", Question{Candidates: by(Down), Failed: []string{"kakao"}}, "busan", false, "google configured, kakao failed"},
+		{"not the client's", Question{Candidates: by(Down), Allowed: []string{"naver", "google"}}, "busan", false, "naver client, google client"},
+		{"too weak", Question{Candidates: by(Down), RequiredACR: ACRPhr}, "busan", false, "passkey configured, passkey configured"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ways := Ways(tt.q)
+			lines := told(ways)
+			if got := lines[0] + ", " + lines[len(lines)-1]; got != tt.want {
+				t.Errorf("ways are %v, want %s", lines, tt.want)
+			}
+			if got := Via(tt.q, "kakao"); got != tt.via || Direct(tt.q, "kakao") != tt.direct {
+				t.Errorf("by %q, direct %t", got, Direct(tt.q, "kakao"))
+			}
+			for _, w := range ways {
+				if site := w.ID == "kakao" && tt.via != ""; (w.Kind == Site) != site || site && w.Down {
+					t.Errorf("%s is of kind %s, down %t", w.ID, w.Kind, w.Down)
+				}
+			}
+		})
 	}
 }

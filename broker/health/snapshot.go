@@ -102,3 +102,14 @@ func View(at time.Time, site string, verdicts ...Verdict) *Snapshot {
 	}
 	return s
 }
+
+// ViewOf is [View] of a board that sees other sites too: sites has this one first,
+// and each row a cell for each of them.
+func ViewOf(at time.Time, sites []SiteView, rows ...Row) *Snapshot {
+	s := &Snapshot{At: at, Site: sites[0].Site, verdicts: make(map[string]Verdict, len(rows)), sites: sites, cells: make(map[string][]Cell, len(rows))}
+	for _, r := range rows {
+		s.verdicts[r.Provider], s.cells[r.Provider] = r.Verdict, r.Cells
+		s.order = append(s.order, r.Provider)
+	}
+	return s
+}

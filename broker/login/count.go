@@ -48,6 +48,8 @@ type Counts interface {
 	// that the browser was sent to last, or [AtMenu] before the first. It is new if
 	// it stood nowhere, and has ended if it stands nowhere.
 	Stood(loginID, before, after string, firstParty bool)
+	// Carried: what became of a handoff.
+	Carried(result Carrying)
 	// Matched: what became of an identity that nobody has.
 	Matched(result Match)
 }
@@ -59,6 +61,7 @@ func (uncounted) Started(string, Path, bool)                  {}
 func (uncounted) TurnedAway(string)                           {}
 func (uncounted) Completed(string, Path, bool, time.Duration) {}
 func (uncounted) Stood(string, string, string, bool)          {}
+func (uncounted) Carried(Carrying)                            {}
 func (uncounted) Matched(Match)                               {}
 
 // AtMenu is where a login stands whose browser was not sent to any provider.

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -40,6 +41,8 @@ type visit struct {
 	missing   []string // scopes that the person is to be asked about
 	consented bool     // there is none, or they were
 	waits     bool     // the website takes no code that the writer does not decide about, and there is no writer
+
+	here bool // the login was carried here for the way: the leg begins at this site
 
 	mark     *mark // the browser's, once read
 	markRead bool
@@ -271,6 +274,9 @@ func (h *Handler) Go(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
 	loginID := r.PathValue("id")
 	l, err := h.logins.read(r.Context(), r, loginID)
+	if errors.Is(err, errNoLogin) && r.Method == http.MethodGet {
+		l, err = h.takeBack(w, r, loginID, err)
+	}
 	if err != nil {
 		return nil, h.absent(r, loginID, "", err)
 	}

@@ -152,6 +152,6 @@ func (h *Handler) couldNotCheck(v *visit, cause error) error {
 	}
 	return &Problem{
 		Kind: web.ProblemUnavailable, Status: http.StatusServiceUnavailable, Client: v.client,
-		RetryHref: loginPath(v.login), Err: cause,
+		RetryHref: loginPath(v.login), Elsewhere: h.elsewhere(v), Err: cause,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/device"
+	"github.com/bongsu/bongsu/broker/handoff"
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/posted"
 	"github.com/bongsu/bongsu/broker/session"
@@ -82,7 +83,7 @@ type Observer interface {
 }
 
 // Options says what the walk works with. All fields but Origin, MarkDomain, OnlyFor, Resources, Counts, Language, Standing,
-// Drills, Admit, Asked, Now and Dev are required.
+// Drills, Handoffs, Elsewhere, Admit, Asked, Now and Dev are required.
 type Options struct {
 	Issuer *url.URL
 	// Origin is where this site is reached and no other; nil: by the issuer alone.
@@ -111,6 +112,10 @@ type Options struct {
 	// Standing is what operators say about a provider; nil: all are in use.
 	Standing func(provider string) Standing
 	Drills   Drills // nil: nothing is practised
+	// Handoffs carries logins to other sites, and takes over theirs; nil: none is
+	// carried. Elsewhere are the other sites that live right now; it goes with it.
+	Handoffs  *handoff.Desk
+	Elsewhere func() []handoff.Target
 	// Admit is asked when the website of an authorization request is known; its
 	// error ends on our own page. Nil lets everybody in.
 	Admit func(r *http.Request, c *client.Client) error
@@ -137,7 +142,10 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Consents == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Origin, MarkDomain, OnlyFor, Counts, Language, Standing, Drills, Admit, Asked, Now and Dev is required")
+		return errors.New("login: every option but Origin, MarkDomain, OnlyFor, Counts, Language, Standing, Drills, Handoffs, Elsewhere, Admit, Asked, Now and Dev is required")
+	}
+	if (o.Handoffs == nil) != (o.Elsewhere == nil) || o.Handoffs != nil && o.Origin == nil {
+		return errors.New("login: handoffs need to know of other sites, and an origin of this one")
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type Ceilings interface {
 type seen struct {
 	snapshot   *health.Snapshot
 	candidates []choice.Candidate
+	cut        map[string][]string // by way that this site is cut off from: the sites that reach it
 }
 
 // now returns the configured ways with the verdicts of this moment.
@@ -41,6 +42,16 @@ func (h *Handler) now() *seen {
 		c := &fresh.candidates[i]
 		verdict := snapshot.Of(c.ID)
 		c.Verdict, c.Weight = verdictOf(verdict), verdict.Weight
+	}
+	if h.Handoffs != nil {
+		for _, row := range snapshot.Matrix() {
+			if sites := reachers(snapshot, row); sites != nil {
+				if fresh.cut == nil {
+					fresh.cut = make(map[string][]string)
+				}
+				fresh.cut[row.Provider] = sites
+			}
+		}
 	}
 	h.seen.Store(fresh)
 	return fresh
@@ -62,7 +73,7 @@ func (h *Handler) direct(v *visit, hint string) bool {
 		return false
 	}
 	q := h.required(v)
-	q.Candidates = h.inUse(h.now().candidates)
+	q.Candidates = h.viaSites(v, h.inUse(h.now().candidates))
 	q.LastUsed, q.Used, q.LoginID = h.lastUsed(v.r), h.usedWays(v), v.login.ID
 	q.Impossible = h.impossible(v.r)
 	return choice.Direct(q, hint)

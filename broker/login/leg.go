@@ -27,6 +27,9 @@ func (h *Handler) begin(v *visit) (left bool, err error) {
 		v.menu = true
 		return false, nil
 	}
+	if to, ok := h.via(v, way); ok {
+		return true, h.carry(v, way, to)
+	}
 	if err := h.enlist(v); err != nil {
 		return false, err
 	}

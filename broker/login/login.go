@@ -40,6 +40,7 @@ const (
 const (
 	sealLogin seal.Purpose = "login"
 	sealDone  seal.Purpose = "login done"
+	sealGone  seal.Purpose = "login carried"
 	sealState seal.Purpose = "upstream state"
 	sealPost  seal.Purpose = "authorize posted"
 	sealBack  seal.Purpose = "callback posted"
@@ -65,6 +66,8 @@ type Login struct {
 	Last     string                     `json:"z,omitempty"` // the way that the browser came back from last
 	Proof    *Proof                     `json:"o,omitempty"` // the identity proven last, until its place is known
 	Drill    string                     `json:"q,omitempty"` // the drill that it takes part in
+
+	Came []string `json:"e,omitempty"` // the sites that it came from, the latest last
 
 	// New is an identity that nobody has, kept until the person has proven whose
 	// it shall be.
@@ -108,6 +111,13 @@ type Failure struct {
 type done struct {
 	Client string `json:"c"`
 	At     int64  `json:"t"`
+}
+
+// gone is a login that went on at another site, for a way. It is none here, unless
+// the person comes back to it.
+type gone struct {
+	Login *Login `json:"o"`
+	Way   string `json:"w"`
 }
 
 // failed notes that a way failed, replacing what was known of it.
@@ -244,6 +254,40 @@ func (c cookies) finished(ctx context.Context, r *http.Request, loginID string) 
 		return done{}, false
 	}
 	return d, true
+}
+
+// carried replaces the login by the mark that it went on at another site.
+func (c cookies) carried(w http.ResponseWriter, r *http.Request, l *Login, way string) error {
+	plain, err := json.Marshal(gone{Login: l, Way: way})
+	if err != nil {
+		return fmt.Errorf("encode carried login: %w", err)
+	}
+	sealed, err := c.seal.Seal(sealGone, plain)
+	if err != nil {
+		return fmt.Errorf("seal carried login: %w", err)
+	}
+	name := group + l.ID
+	if len(sealed) > cookie.MaxValue { // then it cannot be taken back
+		c.jar.Clear(w, name)
+		return nil
+	}
+	c.jar.Bound(w, r, group, name, len(name)+len(sealed)+32)
+	c.jar.Set(w, name, sealed, fullLife)
+	return nil
+}
+
+// away returns a login that went on at another site and may still go on, and the
+// way that it went for.
+func (c cookies) away(ctx context.Context, r *http.Request, loginID string) (l *Login, way string, ok bool) {
+	plain, err := c.open(ctx, r, loginID, sealGone)
+	if err != nil {
+		return nil, "", false
+	}
+	var g gone
+	if json.Unmarshal(plain, &g) != nil || g.Login == nil || g.Login.ID != loginID || g.Login.expired(c.now()) {
+		return nil, "", false
+	}
+	return g.Login, g.Way, true
 }
 
 func (c cookies) open(ctx context.Context, r *http.Request, loginID string, p seal.Purpose) ([]byte, error) {

@@ -26,10 +26,12 @@ const (
 // mark is what a browser is known by that has logged in here: which providers
 // brought it, under a random name. It is sealed, because what such a browser
 // meets at a provider is evidence of the provider's health, and evidence must
-// not be anybody's to make. It names no account, and decides no login.
+// not be anybody's to make. It names no account, and decides no login. All sites
+// know the browser by it where they have a domain for it, and what one site hands
+// to another is bound to its name.
 type mark struct {
 	Browser string   `json:"b"` // id.New
-	Ways    []string `json:"w"` // provider instance ids, the latest first
+	Ways    []string `json:"w"` // it completed logins by; provider instance ids, the latest first
 	At      int64    `json:"t"` // when it was last written, Unix seconds
 }
 
@@ -81,7 +83,33 @@ func (h *Handler) markBrowser(v *visit, way string) error {
 				next.Ways = append(next.Ways, w)
 			}
 		}
-	} else {
+	}
+	return h.writeMark(v, next)
+}
+
+// knownBrowser returns the mark of the browser behind v, and gives it one if it has
+// none: a name, and no way that it ever came by.
+func (h *Handler) knownBrowser(v *visit) (*mark, error) {
+	if m := h.marked(v); m != nil {
+		return m, nil
+	}
+	if err := h.writeMark(v, mark{At: h.Now().Unix()}); err != nil {
+		return nil, err
+	}
+	return v.mark, nil
+}
+
+// browserName is the name of the browser behind v; empty: it has none.
+func (h *Handler) browserName(v *visit) string {
+	if m := h.marked(v); m != nil {
+		return m.Browser
+	}
+	return ""
+}
+
+// writeMark keeps next in the browser, under a new name if it has none.
+func (h *Handler) writeMark(v *visit, next mark) error {
+	if next.Browser == "" {
 		name, err := id.New(h.Rand)
 		if err != nil {
 			return err

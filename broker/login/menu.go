@@ -42,7 +42,7 @@ func (h *Handler) menu(v *visit, ways []choice.Way) web.Menu {
 		shown.LastUsed = way.LastUsed && unfinished == ""
 		shown.Open = way.ID == unfinished
 		shown.Down, shown.Why = way.Down, h.whyDown(way)
-		shown.Elsewhere = way.Elsewhere
+		shown.Elsewhere, shown.Carried = way.Elsewhere, way.Kind == choice.Site
 		shown.Slow, shown.Unsteady = h.doubts(v, way)
 		view.Ways = append(view.Ways, shown)
 	}
@@ -69,7 +69,7 @@ func (h *Handler) required(v *visit) choice.Question {
 // question adds what only orders the ways.
 func (h *Handler) question(v *visit) choice.Question {
 	q := h.required(v)
-	q.Candidates = h.offered(v, h.rehearsed(v, h.inUse(h.now().candidates)))
+	q.Candidates = h.offered(v, h.viaSites(v, h.rehearsed(v, h.inUse(h.now().candidates))))
 	q.Unordered = h.Unordered
 	q.WantedACR = v.login.Request.ACRValues
 	q.Lang = h.language(v)

@@ -24,6 +24,9 @@ type Problem struct {
 	// RetryAfter is how many seconds to wait with that; 0 leaves it to the status.
 	RetryAfter int
 
+	// Elsewhere is where the same login goes on at other sites; nil: nowhere.
+	Elsewhere []web.Elsewhere
+
 	Err error // for the log; may be nil
 }
 
@@ -68,6 +71,10 @@ func (h *Handler) absent(r *http.Request, loginID, clientTag string, err error) 
 	if ended, ok := h.logins.finished(r.Context(), r, loginID); ok {
 		known, _ := h.known(ended.Client)
 		return &Problem{Kind: web.ProblemDone, Status: http.StatusOK, Client: known}
+	}
+	if went, _, ok := h.logins.away(r.Context(), r, loginID); ok {
+		known, _ := h.known(went.Client)
+		return &Problem{Kind: web.ProblemCarried, Status: http.StatusConflict, Client: known, RetryHref: loginPath(went), Err: err}
 	}
 	known, ok := h.byTag(clientTag)
 	if begun, err := h.logins.begun(r.Context(), r, loginID); !ok && err == nil {

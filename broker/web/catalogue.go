@@ -30,10 +30,11 @@ const (
 	varCount                    // 30
 	varSite                     // Seoul
 	varScope                    // a scope that there are no words for
+	varHost                     // busan.login.example.kr
 	varCounts
 )
 
-var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "Other", "WayTo", "Login", "Time", "Count", "Site", "Scope"}
+var variableNames = [varCounts]string{"Client", "ClientTo", "Way", "Other", "WayTo", "Login", "Time", "Count", "Site", "Scope", "Host"}
 
 // values fills the variables of one sentence.
 type values [varCounts]string

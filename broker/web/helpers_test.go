@@ -159,6 +159,22 @@ func menuView(lang string) Menu {
 	return menu
 }
 
+// elsewhereView is a menu of a long request whose login could go on at two other
+// addresses, and whose first way leads there.
+func elsewhereView(lang string) Menu {
+	menu := menuView(lang)
+	menu.Ways[0].Carried = true
+	sealed := make([]byte, 4000)
+	for i, state := 0, uint32(1); i < len(sealed); i++ {
+		state = state*1664525 + 1013904223
+		sealed[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[state>>26]
+	}
+	for _, host := range []string{"busan.login.example.kr", "tokyo.login.example.kr"} {
+		menu.Elsewhere = append(menu.Elsewhere, Elsewhere{Host: host, Href: "https://" + host + "/continue?login=" + string(sealed) + "&for=tag"})
+	}
+	return menu
+}
+
 func matchView(lang string) Match {
 	return Match{
 		Frame: frame(lang), Way: Way{ID: "google", Kind: "google"}, Proven: "haneul.kim@gmail.com",
@@ -174,16 +190,17 @@ var allReasons = []Reason{
 
 var allProblems = []ProblemKind{
 	ProblemExpired, ProblemDone, ProblemClient, ProblemRequest, ProblemCallback, ProblemUnavailable, ProblemNotFound,
-	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy, ProblemTooMany, ProblemTaken, ProblemLast, ProblemSession,
+	ProblemForbidden, ProblemInternal, ProblemCookies, ProblemBusy, ProblemTooMany, ProblemTaken, ProblemLast, ProblemSession, ProblemHandoff, ProblemCarried,
 }
 
 // allViews is every page in every state that changes its shape.
 func allViews(lang string) map[string]View {
 	kakao := Way{ID: "kakao", Kind: "kakao"}
 	views := map[string]View{
-		"menu":       menuView(lang),
-		"match":      matchView(lang),
-		"logged out": LoggedOut{Frame: frame(lang)},
+		"menu":                       menuView(lang),
+		"match":                      matchView(lang),
+		"menu, with other addresses": elsewhereView(lang),
+		"logged out":                 LoggedOut{Frame: frame(lang)},
 		"logged out, with websites": LoggedOut{Frame: frame(lang), Unsure: true, Told: []Told{
 			{"한빛상점", ToldDelivered}, {"Shop", ToldTrying}, {"Games", ToldRefused}, {"Bank", ToldUnreached}, {"Post", ToldNothing},
 		}},

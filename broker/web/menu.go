@@ -177,6 +177,8 @@ func (m Menu) sortWays(s *scene, p *menuPage) {
 			}
 		}
 		switch {
+		case w.Carried:
+			b.Doubt = s.say("menu.carried", &v)
 		case w.Slow:
 			b.Doubt = s.say("menu.slow", &v)
 		case w.Unsteady:

@@ -37,6 +37,8 @@ var problems = map[ProblemKind]struct {
 	ProblemTaken:       {"shield", false},
 	ProblemLast:        {"shield", false},
 	ProblemSession:     {"shield", false},
+	ProblemHandoff:     {"clock", true},
+	ProblemCarried:     {"info", false},
 	ProblemBusy:        {"people", false},
 	ProblemTooMany:     {"clock", false},
 }

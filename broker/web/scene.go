@@ -48,6 +48,7 @@ type page struct {
 	Idle        int  // seconds
 	More        string
 	Here        string
+	Elsewhere   []otherAddress // where the login goes on when nothing answers here
 
 	// The form that takes the person back to the website; the page without any
 	// way left shows it as a whole button instead.
@@ -55,6 +56,9 @@ type page struct {
 	CancelButton bool
 	StepToken    string
 }
+
+// An otherAddress is one link to where the login goes on.
+type otherAddress struct{ ID, Label, Href string }
 
 type languageLink struct {
 	Lang, Name, Href string
@@ -87,6 +91,11 @@ func (s *scene) page(heading string) page {
 	}
 	if isLocal(s.frame.LangPath) {
 		p.Languages = s.languageLinks(s.frame.LangPath)
+	}
+	for _, other := range s.frame.Elsewhere {
+		if isWeb(other.Href) {
+			p.Elsewhere = append(p.Elsewhere, otherAddress{"other-" + other.Host, s.say("gone.at", &values{varHost: clean(other.Host)}), other.Href})
+		}
 	}
 	return p
 }

@@ -25,6 +25,15 @@ type Frame struct {
 	// with JavaScript, the page offers to go on one minute before: a GET of
 	// LangPath, which must extend the login. 0 offers nothing.
 	Idle time.Duration
+	// Elsewhere are the addresses at which the login of this page goes on when
+	// nothing answers here any more.
+	Elsewhere []Elsewhere
+}
+
+// Elsewhere is one address at which a login goes on.
+type Elsewhere struct {
+	Host string // "busan.login.example.kr": what people read
+	Href string // http or https; bound to this browser, once
 }
 
 func (f Frame) frame() Frame { return f }
@@ -53,6 +62,9 @@ type Way struct {
 	// Elsewhere is of a way that cannot work in this browser, the web view of an
 	// app: it is told as text, with the way out of the app.
 	Elsewhere bool
+	// Carried is of a way that another address of ours reaches and this one does not:
+	// a line below the button says that the login goes on there.
+	Carried bool
 	// Why a way is Down, where that changes its words: ReasonCutOff,
 	// ReasonBusy (try again soon) or ReasonPaused (an operator switched it off:
 	// its row is no link). Empty and anything else is told as not working.
@@ -195,6 +207,11 @@ const (
 	// ProblemSession: a change of an account by a browser without the session
 	// that began it.
 	ProblemSession ProblemKind = "session"
+	// ProblemHandoff: an address that should carry a login here, and does not: used
+	// before, too old, or another browser's.
+	ProblemHandoff ProblemKind = "handoff"
+	// ProblemCarried: a login that goes on at another address; RetryHref takes it back.
+	ProblemCarried ProblemKind = "carried"
 )
 
 // Logout asks before a session ends.

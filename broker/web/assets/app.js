@@ -50,6 +50,61 @@ document.addEventListener("submit", (event) => {
 	if (event.submitter?.matches(".button")) press(event.submitter)
 })
 
+// When our own site does not answer any more, the page says so and shows the
+// addresses at which the login goes on. Only the site itself is asked, ever more
+// seldom and for a bounded number of times.
+const gone = document.getElementById("gone")
+let heard = performance.now() // when it last answered
+let silent = 0 // how often it did not since then
+async function answers() {
+	try {
+		const { status } = await fetch("/status.json", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(4000) })
+		silent = status < 500 ? 0 : silent + 1
+	} catch {
+		silent++
+	}
+	if (!silent) heard = performance.now()
+	return !silent
+}
+function tell() {
+	const away = silent > 0 && navigator.onLine
+	const other = document.getElementById("other-address")
+	const list = document.querySelector("#gone ul, #other-address ul")
+	if (away) gone.lastElementChild.append(list)
+	else other.append(list)
+	other.hidden = away
+	gone.hidden = !away
+	if (away) {
+		calm()
+		gone.scrollIntoView({ block: "nearest" })
+	}
+}
+if (gone) {
+	let asked = 0
+	const listen = async () => {
+		if (document.visibilityState === "visible" && ++asked && ((await answers()) || silent > 1)) tell()
+		if (asked < 20) setTimeout(listen, (silent ? 2000 * 2 ** Math.min(silent, 5) : 10000 * Math.min(asked + 1, 6)) * (0.8 + Math.random() * 0.4))
+	}
+	setTimeout(listen, 8000)
+	// Whoever presses something is not sent into nothing: the site is asked first,
+	// unless it was heard just now. Pressing again goes there all the same.
+	const first = (event, control, go) => {
+		if (event.defaultPrevented || performance.now() - heard < 5000 || control.dataset.asked) return
+		event.preventDefault()
+		answers().then((yes) => {
+			control.dataset.asked = 1
+			tell()
+			if (yes) go()
+			setTimeout(() => delete control.dataset.asked, 5000)
+		})
+	}
+	document.addEventListener("click", (event) => {
+		const a = event.target.closest("a[href]")
+		if (a && a.origin === location.origin && !(event.ctrlKey || event.metaKey || event.shiftKey)) first(event, a, () => location.assign(a.href))
+	})
+	document.addEventListener("submit", (event) => first(event, event.target, () => event.target.requestSubmit(event.submitter)))
+}
+
 // The answer to a website that takes it by form: sent once, whoever comes back
 // to the page presses the button.
 const answer = document.querySelector("form[data-send]")
