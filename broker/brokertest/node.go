@@ -37,6 +37,8 @@ type Setup struct {
 	// Twins puts a second node of the same site on the database, which must be
 	// Postgres, and a door before both: see [Twins].
 	Twins bool
+	// Second changes the second twin's configuration when the first one stands.
+	Second func(first *broker.Broker, second *config.Config)
 	// Ahead is how far the node's clock is before the machine's when it starts.
 	Ahead time.Duration
 	// Configure changes the configuration last.
@@ -64,7 +66,7 @@ type Node struct {
 	fetch     func(*fetch.Options)
 	dsn       string          // of PostgreSQL
 	shared    *sqlstore.Store // what the broker sees of its database; nil: it opens it itself
-	twin      *broker.Broker  // nil: the node is alone
+	twin      *twin           // nil: the node is alone
 	stop      func()          // ends Broker
 	public    current
 	private   current
@@ -100,7 +102,7 @@ func StartNode(t testing.TB, changes ...func(*Setup)) *Node {
 	n.startUpstreams(s, upstream)
 	cfg := n.settings(s)
 	n.config = cfg
-	n.start(cfg, s.Twins, public, private)
+	n.start(cfg, s, public, private)
 	return n
 }
 
@@ -208,17 +210,22 @@ func provider(upstreams *fakeidp.Server, name string) config.Provider {
 }
 
 // start builds the broker, and its twin, and serves them.
-func (n *Node) start(cfg *config.Config, twins bool, public, private net.Listener) {
+func (n *Node) start(cfg *config.Config, s Setup, public, private net.Listener) {
 	n.t.Helper()
 	n.t.Cleanup(func() { n.transport.CloseIdleConnections(); n.checkLeaks("the log", n.Log()) })
 	n.Broker, n.stop = n.run(cfg)
 	n.public.be(n.Broker.Handler())
 	n.private.be(n.Broker.AdminHandler())
-	if twins {
+	if s.Twins {
 		second := *cfg
 		second.Node, second.DataDir = "seoul-2", n.t.TempDir()
-		n.twin, _ = n.run(&second)
-		n.public.be(n.door(n.Broker.Handler(), n.twin.Handler()))
+		if s.Second != nil {
+			s.Second(n.Broker, &second)
+		}
+		n.twin = &twin{config: &second}
+		n.twin.Broker, n.twin.stop = n.run(&second)
+		n.twin.handler.be(n.twin.Broker.Handler())
+		n.public.be(n.door(n.Broker.Handler(), &n.twin.handler))
 	}
 	n.serve(broker.Server(&n.private), private)
 	n.serve(broker.Server(&n.public), public)

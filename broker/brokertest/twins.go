@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bongsu/bongsu/broker"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/negative"
 )
 
@@ -35,6 +37,37 @@ func Twins(t testing.TB) func(*Setup) {
 // when the database is away they never do.
 const factsWithin = 3 * time.Second
 
+// twin is the second of two.
+type twin struct {
+	Broker *broker.Broker
+
+	config  *config.Config
+	handler current
+	stop    func()
+	chosen  atomic.Int32 // who gets the requests; 0: each in turn
+}
+
+// Twin returns the second of twins.
+func (n *Node) Twin() *broker.Broker { return n.twin.Broker }
+
+// Choose has one of the twins get all requests, 1 or 2, whatever facts the other
+// knows; 0: each in turn again.
+func (n *Node) Choose(which int32) { n.twin.chosen.Store(which) }
+
+// RestartTwin ends the second of twins, calls between, and builds it again with
+// what lies on its disk. Meanwhile its requests meet nobody.
+func (n *Node) RestartTwin(between func()) {
+	n.t.Helper()
+	n.twin.handler.be(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	n.twin.stop()
+	between()
+	n.twin.Broker, n.twin.stop = n.run(n.twin.config)
+	n.twin.handler.be(n.twin.Broker.Handler())
+}
+
 // door gives requests to both handlers in turn.
 func (n *Node) door(first, second http.Handler) http.Handler {
 	db := n.OpenDatabase()
@@ -45,8 +78,12 @@ func (n *Node) door(first, second http.Handler) http.Handler {
 	})
 	var count atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n.settle(r.Context(), db)
-		if count.Add(1)%2 == 1 {
+		chosen := int64(n.twin.chosen.Load())
+		if chosen == 0 {
+			n.settle(r.Context(), db)
+			chosen = count.Add(1)
+		}
+		if chosen%2 == 1 {
 			first.ServeHTTP(w, r)
 		} else {
 			second.ServeHTTP(w, r)
@@ -59,7 +96,7 @@ func (n *Node) door(first, second http.Handler) http.Handler {
 func (n *Node) settle(ctx context.Context, db *sql.DB) {
 	ctx, cancel := context.WithTimeout(ctx, factsWithin)
 	defer cancel()
-	first, second := n.Broker.Negative(), n.twin.Negative()
+	first, second := n.Broker.Negative(), n.twin.Broker.Negative()
 	for first.Unsent()+second.Unsent() > 0 && pause(ctx) {
 	}
 	var newest int64
