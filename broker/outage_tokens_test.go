@@ -55,6 +55,24 @@ func (h *holder) writing(t *testing.T) {
 	couldNotCheck(t, "an assertion", h.own())
 }
 
+// replicated is what a replica lets a website have without a writer: tokens for a
+// refresh token that stays the good one, once the node has given the writer up.
+func (h *holder) replicated(t *testing.T) {
+	t.Helper()
+	n := h.n
+	if got := n.Refresh(brokertest.RP1, h.kept.Text("refresh_token")); got.Status != http.StatusOK || got.Text("refresh_token") != "" {
+		couldNotCheck(t, "a refresh token", got)
+	}
+	eventually(t, "the node has given the writer up", func() bool { return !n.Broker.Contact().Writer() })
+	for range 2 {
+		got := n.Refresh(brokertest.RP1, h.kept.Text("refresh_token"))
+		if got.Status != http.StatusOK || got.Text("refresh_token") != "" || got.Took > withinOutage {
+			t.Errorf("a refresh token gives %d %s after %s", got.Status, got.Body, got.Took)
+		}
+	}
+	couldNotCheck(t, "an assertion", h.own())
+}
+
 // reading is what nobody can say while not even a replica answers.
 func (h *holder) reading(t *testing.T) {
 	t.Helper()
@@ -93,7 +111,9 @@ func (h *holder) known(t *testing.T) {
 func (h *holder) back(t *testing.T) {
 	t.Helper()
 	n := h.n
-	eventually(t, "the database takes writes again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	eventually(t, "the database takes writes again", func() bool {
+		return n.AskAdmin("/readyz").Status == http.StatusOK && n.Broker.Contact().Writer()
+	})
 	next := refreshed(t, n, brokertest.RP1, h.kept.Text("refresh_token"))
 	active(t, n.Introspect(brokertest.RP1, next.Text("access_token")))
 	refreshed(t, n, brokertest.RP1, next.Text("refresh_token"))
@@ -149,7 +169,7 @@ func TestOutageOfTokensDatabaseFrozen(t *testing.T) {
 func TestOutageOfTokensDatabaseReadOnly(t *testing.T) {
 	server, h := holding(t, func(c *config.Config, dsn string) { c.Store.Reader = dsn })
 	server.ReadOnly(true)
-	h.writing(t)
+	h.replicated(t)
 	active(t, h.n.Introspect(brokertest.RP1, h.kept.Text("access_token")))
 	h.known(t)
 	if page := h.account.Open(h.n.Issuer + "/account"); page.Status >= 500 && page.Header.Get("Retry-After") == "" {
