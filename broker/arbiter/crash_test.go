@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/bongsu/bongsu/broker/journal/journaltest"
 	"github.com/bongsu/bongsu/broker/store"
@@ -165,13 +167,32 @@ func TestADamagedLogDecidesNothingOfThePast(t *testing.T) {
 	claims(t, l, grant("b", "code", 1), nil)
 	content := read(t, path)
 	content[bytes.Index(content, []byte("a-code-1"))] ^= 1
-	c.move(10 * 1e9)
+	c.move(10 * time.Second)
 	again := open(t, LogOptions{Path: crashed(t, content), Now: c.now})
 	claims(t, again, grant("a", "code", 2), store.ErrUnavailable)
 	claims(t, again, grant("b", "code", 2), store.ErrReplayed)
 	if _, err := again.Claim(t.Context(), grant("c", "code", 1), c.now()); err != nil {
 		t.Errorf("a code of now: %v", err)
 	}
+}
+
+// A disk that hangs keeps nobody waiting for long, and what it has in the end counts.
+func TestADiskThatHangs(t *testing.T) {
+	d := new(journaltest.Disk)
+	path := filepath.Join(t.TempDir(), "claims.log")
+	synctest.Test(t, func(t *testing.T) {
+		thaw := make(chan struct{})
+		l := open(t, LogOptions{Path: path, disk: d.Disk()})
+		d.Set(func(d *journaltest.Disk) { d.Step = func() { <-thaw } })
+		began := time.Now()
+		claims(t, l, grant("a", "code", 1), store.ErrUnavailable)
+		if took := time.Since(began); took != claimWithin {
+			t.Errorf("took %s", took)
+		}
+		close(thaw)
+		claims(t, l, grant("a", "code", 1), nil)
+		claims(t, l, grant("a", "code", 2), store.ErrReplayed)
+	})
 }
 
 // Many claims share one sync.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -202,7 +203,12 @@ func (l *Log) enter(g store.Grant, issued time.Time) (c *claim, mine bool, err e
 	return c, true, nil
 }
 
-// settle returns when a claim is on disk. One that is not, is no claim.
+// errSlow means that a disk has not answered in time: what was written to it may
+// be there or not.
+var errSlow = errors.New("arbiter: the disk does not answer")
+
+// settle returns when a claim is on disk, or the disk has had its time. One that
+// is not there is no claim.
 func (l *Log) settle(c *claim, mine bool) error {
 	l.mu.Lock()
 	batch := c.batch
@@ -210,6 +216,20 @@ func (l *Log) settle(c *claim, mine bool) error {
 	if batch == nil {
 		return nil
 	}
+	done := make(chan error, 1)
+	go func() { done <- l.commit(c, batch, mine) }()
+	late := time.NewTimer(claimWithin)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		return errSlow
+	}
+}
+
+// commit writes a claim. Whoever made it keeps or drops it.
+func (l *Log) commit(c *claim, batch *journal.Batch, mine bool) error {
 	err := l.journal.Commit(batch)
 	if !mine {
 		return err

@@ -34,7 +34,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed
 
 	Store   Store
-	DataDir string // negative log; created with mode 0700
+	DataDir string // negative log and claim log; created with mode 0700
 
 	SiteKey    *wrap.Key // wraps this site's signing keys
 	ClusterKey *wrap.Key // wraps sealing ring and secrets shared by all sites
