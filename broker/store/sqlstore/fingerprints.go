@@ -55,11 +55,14 @@ func (s *Store) KeepFingerprint(ctx context.Context, f store.Fingerprint) (store
 	}
 	var stands store.Fingerprint
 	err := s.verb(ctx, verb, func(ctx context.Context) error {
-		_, unsure := s.insertFingerprint(ctx, f)
 		read := func(ctx context.Context, on session) (err error) {
 			stands, err = fingerprintBy(ctx, on, selectFingerprint, f.Provider)
 			return err
 		}
+		if s.writerAway() && s.half(ctx, s.reader, read) == nil {
+			return nil
+		}
+		_, unsure := s.insertFingerprint(ctx, f)
 		if unsure != nil {
 			if s.reader == nil || s.reader.read(ctx, read) != nil {
 				return unsure

@@ -52,6 +52,9 @@ func openPostgres(ctx context.Context, o Options, s *Store) error {
 		return errors.Join(err, has.close())
 	}
 	s.writer = has.unwrap()
+	if s.reader != nil {
+		s.writer = newMissed(s.writer, o)
+	}
 	return nil
 }
 

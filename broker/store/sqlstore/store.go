@@ -135,11 +135,14 @@ func (s *Store) ask(ctx context.Context, f work, sure func() bool) error {
 	return s.writer.read(ctx, f)
 }
 
-// askWriterFirst runs f at the writer and, only if that cannot be reached, at
-// the reader.
+// askWriterFirst runs f at the writer and, only if that cannot be reached or did
+// not answer others a moment ago, at the reader.
 func (s *Store) askWriterFirst(ctx context.Context, f work) error {
 	if s.reader == nil {
 		return s.writer.read(ctx, f)
+	}
+	if s.writerAway() && s.half(ctx, s.reader, f) == nil {
+		return nil
 	}
 	err := s.half(ctx, s.writer, f)
 	if err == nil || errors.Is(err, sql.ErrNoRows) || s.reader.read(ctx, f) != nil {
