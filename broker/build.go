@@ -263,7 +263,11 @@ func (b *Broker) buildWalk(context.Context) error {
 		Issuer:     b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
 		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
 		WayClaim: b.options.Dev, Limits: b, Arbiters: b.arbiter, WriterLost: b.writerLost,
-		Wrap: b.config.ClusterKey, Subjects: b.accounts, Resources: &b.resources,
+		Elsewhere: attempts{b}, Wrap: b.config.ClusterKey, Subjects: b.accounts, Resources: &b.resources,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	b.answerAttempts()
+	return nil
 }

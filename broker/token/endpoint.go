@@ -72,7 +72,7 @@ type Limits interface {
 }
 
 // Options says what the endpoint works with. All fields but Arbiters, WriterLost,
-// Assertions, Limits, Now and WayClaim are required.
+// Elsewhere, Assertions, Limits, Now and WayClaim are required.
 type Options struct {
 	Issuer    string
 	Clients   Clients
@@ -88,6 +88,8 @@ type Options struct {
 	// WriterLost says that nobody knows a writer now: tokens live for
 	// five minutes and refresh tokens are not used up. Nil: never.
 	WriterLost func() bool
+	// Elsewhere asks other nodes about attempts; nil: there are none.
+	Elsewhere Elsewhere
 	// Assertions proves clients that sign for themselves; nil proves none.
 	Assertions Assertions
 	Audit      *audit.Log
@@ -121,6 +123,9 @@ func New(o Options) (*Endpoint, error) {
 	}
 	if o.Arbiters == nil {
 		o.Arbiters = noArbiters{}
+	}
+	if o.Elsewhere == nil {
+		o.Elsewhere = nowhere{}
 	}
 	if o.WriterLost == nil {
 		o.WriterLost = func() bool { return false }
@@ -258,6 +263,20 @@ func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, 
 			return response{}, err
 		}
 	}
+	answer, err := e.give(ctx, code, known, grant, try, t, now)
+	if from, ok := errors.AsType[adopted](err); ok {
+		try = from.try
+		answer, err = e.give(ctx, code, known, grant, try, t, now)
+	}
+	if _, decided := errors.AsType[*oauth.Error](err); err != nil && !decided {
+		try.until = time.Unix(code.Issued, 0).Add(CodeLife)
+		e.unsettled.keep(grant.CodeHash, try, now)
+	}
+	return answer, err
+}
+
+// give makes what a code gives and claims the code for it, as one attempt.
+func (e *Endpoint) give(ctx context.Context, code Code, known *client.Client, grant store.Grant, try attempt, t target, now time.Time) (response, error) {
 	grant.ID = try.id
 	answer, err := e.issue(code, known, grant.ID, t, now)
 	if err == nil {
@@ -266,14 +285,10 @@ func (e *Endpoint) settle(ctx context.Context, code Code, known *client.Client, 
 	if err == nil {
 		err = e.claim(ctx, code, grant)
 	}
-	if err == nil {
-		return answer, nil
+	if err != nil {
+		return response{}, err
 	}
-	if _, decided := errors.AsType[*oauth.Error](err); !decided {
-		try.until = time.Unix(code.Issued, 0).Add(CodeLife)
-		e.unsettled.keep(grant.CodeHash, try, now)
-	}
-	return response{}, err
+	return answer, nil
 }
 
 // attempt begins the claim of a code.
@@ -313,6 +328,9 @@ func (e *Endpoint) claim(ctx context.Context, code Code, grant store.Grant) erro
 	case err == nil:
 		return nil
 	case errors.Is(err, store.ErrReplayed):
+		if err := e.adopt(ctx, grant.CodeHash, first, code.Issued); err != nil {
+			return err
+		}
 		e.Audit.Record(ctx, audit.Event{Name: audit.CodeReplayed, Client: code.Client, Account: code.Account, Login: code.Login})
 		fact := store.Fact{Kind: store.GrantRevoked, ID: first, At: e.Now().UTC(), Until: grant.ExpiresAt}
 		if err := e.Negatives.Apply(ctx, fact); err != nil {

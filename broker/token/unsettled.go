@@ -10,8 +10,8 @@ const maxUnsettled = 10_000
 
 // unsettled remembers claims of codes, or uses of refresh tokens, whose outcome nobody knows: the store was asked
 // and did not answer in time, so the claim may have been written all the same.
-// The website was told to try again; when it does here, the attempt goes on
-// under its old grant id and is not taken for a replay. Taking an attempt
+// The website was told to try again; when it does, here or at a node that asks this
+// one, the attempt goes on under its old grant id and is not taken for a replay. Taking an attempt
 // forgets it, so that of two that redeem one code at once only one goes on.
 type unsettled struct {
 	mu       sync.Mutex
@@ -42,6 +42,19 @@ func (u *unsettled) keep(hash []byte, try attempt, now time.Time) {
 	if len(u.attempts) < maxUnsettled {
 		u.attempts[string(hash)] = try
 	}
+}
+
+// give returns the attempt for a code if it has that id and somebody can still go on
+// with it, and forgets it.
+func (u *unsettled) give(hash []byte, id string, now time.Time) (try attempt, ok bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a, ok := u.attempts[string(hash)]
+	if !ok || a.id != id || now.After(a.until) {
+		return attempt{}, false
+	}
+	delete(u.attempts, string(hash))
+	return a, true
 }
 
 // take returns an earlier attempt and forgets it.
