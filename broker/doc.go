@@ -14,6 +14,8 @@
 //	              │
 //	              ▼
 //	            store ◀── negative                     (what must outlive one login)
+//	              ▲
+//	           arbiter ◀── peer ◀──▶ other nodes       (which code is used first, while nobody knows a writer)
 //
 //	operator ──▶ admin ──▶ health · negative · outage · coverage · drill
 //	everybody ──▶ status ──▶ health

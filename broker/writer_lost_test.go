@@ -2,6 +2,8 @@ package broker_test
 
 import (
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +22,7 @@ var patient = brokertest.Website{ID: "RP-patient", Secret: "patient-secret-of-mo
 
 // twinsOnReplica are two nodes of a site, which ask each other, on a database
 // whose writer can go while its replica stays.
-func twinsOnReplica(t *testing.T) (*pgtest.Server, *brokertest.Node) {
+func twinsOnReplica(t *testing.T, changes ...func(*brokertest.Setup)) (*pgtest.Server, *brokertest.Node) {
 	t.Helper()
 	primary := pgtest.Primary(t)
 	dsn := primary.Database("broker", brokertest.Fill)
@@ -31,6 +33,9 @@ func twinsOnReplica(t *testing.T) (*pgtest.Server, *brokertest.Node) {
 			ID: patient.ID, Name: "Patient", FirstParty: true, RedirectURIs: []string{patient.RedirectURI},
 			SecretHashes: [][32]byte{client.HashSecret(patient.Secret)}, WriterGone: client.WriterGoneWait,
 		}}
+		for _, change := range changes {
+			change(s)
+		}
 		s.Configure = func(c *config.Config) {
 			c.Store.Reader = replica.On(dsn)
 			c.Gossip = &config.Gossip{Listen: "127.0.0.1:0", Label: "bongsu", Keys: [][]byte{gossipKey("pool")}}
@@ -64,6 +69,8 @@ func bothAre(t *testing.T, n *brokertest.Node, mode contact.Mode) {
 type writerLost struct {
 	n       *brokertest.Node
 	primary *pgtest.Server
+	told    *told // a website that is told when sessions end
+	twice   twice
 
 	vic, waiting                 *brokertest.Browser
 	kept, public, given          brokertest.Response // tokens of before
@@ -71,19 +78,22 @@ type writerLost struct {
 	waits                        brokertest.Request
 	grants                       int // that the store has to have in the end
 	during, killed, usedMeantime brokertest.Answer
-	meantime                     brokertest.Response
+	meantime, second             brokertest.Response
 }
 
 // Without a writer people log in, their codes are good once, wherever they are
 // redeemed, and the store knows in the end what was given.
 func TestWriterLost(t *testing.T) {
-	primary, n := twinsOnReplica(t)
-	w := &writerLost{n: n, primary: primary, vic: n.NewBrowser(), waiting: n.NewBrowser()}
+	told := newTold(t)
+	primary, n := twinsOnReplica(t, told.register)
+	w := &writerLost{n: n, primary: primary, told: told, vic: n.NewBrowser(), waiting: n.NewBrowser()}
 	w.holds(t)
 	primary.Kill()
 	bothAre(t, n, contact.WriterLost)
 	t.Run("codes", w.codes)
 	t.Run("AB-17 at once", w.atOnce)
+	t.Run("a second code of a login", w.secondCode)
+	t.Run("a logout", w.leaves)
 	t.Run("tokens of before", w.tokens)
 	t.Run("who waits", w.waitsFor)
 	t.Run("a node that restarts", w.restart)
@@ -100,6 +110,10 @@ func (w *writerLost) holds(t *testing.T) {
 	w.given = n.Redeem(n.Login(w.vic, "kakao", "vic", brokertest.RP1.Request()))
 	w.kept, w.public = offline(t, n, brokertest.RP1), offline(t, n, brokertest.RP3)
 	w.before = n.Login(w.vic, "kakao", "vic", brokertest.RP1.Request())
+	w.twice.begin(t, n)
+	if got := n.Redeem(w.twice.agree(t, n)); got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
 	w.grants = n.Rows()["grants"]
 	n.Login(w.waiting, "kakao", "vic", brokertest.RP1.Request())
 }
@@ -172,6 +186,68 @@ func (w *writerLost) atOnce(t *testing.T) {
 		t.Errorf("%d of %d redeemed the code, want 1", won, len(answers))
 	}
 	w.grants++
+}
+
+// twice is a login whose browser says yes with the same cookies again.
+type twice struct {
+	request                     brokertest.Request
+	path, cookies, step, origin string
+}
+
+var stepField = regexp.MustCompile(`name="step_token" value="([^"]+)"`)
+
+// begin brings a browser to the question and keeps what it would send.
+func (d *twice) begin(t *testing.T, n *brokertest.Node) {
+	t.Helper()
+	b := n.NewBrowser()
+	n.Login(b, "kakao", "vic", brokertest.RP1.Request())
+	d.request = brokertest.Third.Request()
+	page := b.Open(n.AuthorizeURL(d.request))
+	step := stepField.FindSubmatch(page.Body)
+	if !page.Has("agree") || step == nil {
+		t.Fatalf("at %s: %d %s", page.URL, page.Status, page.Text())
+	}
+	d.path, d.step, d.origin = page.URL.Path, string(step[1]), n.Issuer
+	for _, c := range b.Cookies("localhost") {
+		d.cookies += c.Name + "=" + c.Value + "; "
+	}
+}
+
+// agree says yes and returns the code that the website gets.
+func (d *twice) agree(t *testing.T, n *brokertest.Node) brokertest.Answer {
+	t.Helper()
+	got := n.Post(d.path+"/agree", url.Values{"step_token": {d.step}}, "Cookie", d.cookies, "Origin", d.origin, "Sec-Fetch-Site", "same-origin")
+	code := regexp.MustCompile(`[?&;]code=([\w.-]+)`).FindSubmatch(got.Body)
+	if code == nil {
+		t.Fatalf("no code: %d %s", got.Status, got.Body)
+	}
+	n.Secret("code", string(code[1]))
+	return brokertest.Answer{Request: d.request, Code: string(code[1])}
+}
+
+// secondCode is of a login whose first code the writer decided about. Nobody can
+// know that now.
+func (w *writerLost) secondCode(t *testing.T) {
+	n := w.n
+	n.Choose(2)
+	w.second = n.Redeem(w.twice.agree(t, n))
+	if w.second.Status != http.StatusOK {
+		t.Fatalf("%d %s", w.second.Status, w.second.Body)
+	}
+}
+
+// leaves logs in at a website that is told, and out again.
+func (w *writerLost) leaves(t *testing.T) {
+	n := w.n
+	b := n.NewBrowser()
+	if got := n.Redeem(n.Login(b, "kakao", "vic", w.told.Request())); got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	w.grants++
+	b.Open(n.Issuer + "/logout")
+	if page := b.Click("logout"); page.Status != http.StatusOK {
+		t.Errorf("%d %s", page.Status, page.Text())
+	}
 }
 
 // tokens that were given before hold on.
@@ -253,7 +329,20 @@ func (w *writerLost) back(t *testing.T) {
 	refreshed(t, n, brokertest.RP1, w.kept.Text("refresh_token"))
 	refreshed(t, n, brokertest.RP3, w.public.Text("refresh_token"))
 	eventually(t, "the store has all that was given", func() bool { return n.Rows()["grants"] == w.grants })
-	if refusals := n.Events(audit.GrantRefused); len(refusals) != 0 {
-		t.Errorf("the store refused %v", refusals)
+	n.Secret("logout token", w.told.heard(t, 1)...)
+
+	// The store knew the first code of that login: what the second gave is over.
+	eventually(t, "the second code's grant is refused", func() bool { return len(n.Events(audit.GrantRefused)) == 1 })
+	if refusal := n.Events(audit.GrantRefused)[0]; refusal.Reason != "used" || refusal.Client != brokertest.Third.ID {
+		t.Errorf("refused %+v", refusal)
+	}
+	for node := range int32(2) {
+		n.Choose(node + 1)
+		eventually(t, "what it gave is revoked", func() bool {
+			return n.Userinfo(w.second.Text("access_token")).Text("error") == "invalid_token"
+		})
+	}
+	if info := n.Userinfo(w.meantime.Text("access_token")); info.Text("error") != "invalid_token" { // replayed above
+		t.Errorf("what a replayed code gave is answered %d %s", info.Status, info.Body)
 	}
 }

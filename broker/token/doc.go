@@ -5,6 +5,7 @@
 //	access token ──▶ /userinfo
 //
 // It owns the code (what is sealed in it, who may redeem it, that it is claimed
-// once by its arbiter) and the claims of every token. It does not know how the
-// person logged in: a finished login hands over a [Code].
+// once by the arbiter that it names, the writer or a node) and the claims of every
+// token. It does not know who is an arbiter when, nor how the person logged in: a
+// finished login hands over a [Code].
 package token
