@@ -25,6 +25,7 @@ import (
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/consent"
 	"github.com/bongsu/bongsu/broker/contact"
+	"github.com/bongsu/bongsu/broker/continuation"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/credential"
@@ -125,6 +126,7 @@ type Broker struct {
 	consents  *consent.Register
 	history   *history.Chronicle
 	sessions  *session.Keeper
+	known     *continuation.Keeper // browsers that go on while no database answers
 	pages     *web.Pages
 	status    *status.Status
 	login     *login.Handler
@@ -199,6 +201,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Broker, error) {
 		{"open handoff log", b.openHandoffs},
 		{"build probes", b.buildProbes},
 		{"build operations", b.buildOperations},
+		{"build continuation", b.buildContinuation},
 		{"build leaves", b.buildLeaves},
 		{"build websites", b.buildWebsites},
 		{"build operators' desk", b.buildDesk},

@@ -209,7 +209,7 @@ func (b *Broker) buildLeaves(ctx context.Context) error {
 	b.sessions, err = session.New(session.Options{
 		Jar: b.jar, Seal: b.sealing, Negatives: b.negative,
 		Idle: b.config.Sessions.Idle, Lifetime: b.config.Sessions.Lifetime,
-		Ceiling: b.config.Sessions.OutageCeiling, Outages: b.outages, Now: b.options.Now,
+		Ceiling: b.config.Sessions.OutageCeiling, Outages: b.outages, Forgotten: b.forgetDevice, Now: b.options.Now,
 	})
 	if err != nil {
 		return err
@@ -242,8 +242,8 @@ func (b *Broker) buildWalk(context.Context) error {
 		Pages: b.pages, Frame: b.frame, Observer: b, Counts: b.metrics, Health: b.board, Ceilings: b.ceilings,
 		Standing: b.standing, Drills: b.drills, Handoffs: b.handoffs.desk, Elsewhere: b.elsewhere(), Admit: b.mayStartAt, Asked: b.asked,
 		Neighbourhood: func(r *http.Request) string { return neighbourhood(b.clientAddress(r)) },
-		Arbiter:       b.arbiterNow,
-		Audit:         b.audit, Rand: rand.Reader, Now: b.options.Now,
+		Contact:       b.contact.State, Devices: b.known, Arbiter: b.arbiterNow,
+		Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
 		Dev: b.options.Dev,
 	})
 	if err != nil {
@@ -262,7 +262,7 @@ func (b *Broker) buildWalk(context.Context) error {
 		Assertions: assertions,
 		Issuer:     b.config.Issuer.String(), Clients: b.clients, Keys: b.signing, Seal: b.sealing,
 		Grants: b.store, Negatives: b.negative, Audit: b.audit, Rand: rand.Reader, Now: b.options.Now,
-		WayClaim: b.options.Dev, Limits: b, Arbiters: b.arbiter, WriterLost: b.writerLost,
+		WayClaim: b.options.Dev, Limits: b, Arbiters: b.arbiter, WriterLost: b.writerLost, Stale: b.stale,
 		Elsewhere: attempts{b}, Wrap: b.config.ClusterKey, Subjects: b.accounts, Resources: &b.resources,
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func (b *Broker) openSnapshot(context.Context) error {
 // answered from the disk. What negative facts took back stays so: a node whose log of
 // them is behind what it kept does not start.
 func (b *Broker) closeSnapshot(context.Context) error {
-	return b.snapshot.Started(b.negative.Revision)
+	return b.snapshot.Started(b.negative)
 }
 
 // followStore has what came from the disk read anew as soon as the store answers.

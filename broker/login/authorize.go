@@ -151,9 +151,13 @@ func (h *Handler) readHint(v *visit) error {
 // open decides between the session of this browser and a new login.
 func (h *Handler) open(v *visit) error {
 	request := v.login.Request
-	err := h.useSession(v)
-	if err != nil && !errors.Is(err, session.ErrNone) {
-		return h.sessionUnreadable(v, err)
+	if ended, err := h.reachable(v); ended || err != nil {
+		return err
+	}
+	if v.device == nil { // with it no session is good enough: nobody could say that it holds
+		if err := h.useSession(v); err != nil && !errors.Is(err, session.ErrNone) {
+			return h.sessionUnreadable(v, err)
+		}
 	}
 	if v.found == nil && slices.Contains(request.Prompt, "none") {
 		return h.refuse(v, oauth.LoginRequired("Nobody is logged in here in a way that meets the request."))

@@ -62,6 +62,10 @@ func (h *Handler) consented(v *visit) (ended bool, err error) {
 	if refusal := h.policy(v); refusal != nil {
 		return true, h.refuse(v, refusal)
 	}
+	if v.continued() {
+		v.login.Request.Scope, v.consented = v.device.Granted(v.login.Request.Scope), true
+		return false, nil
+	}
 	scope, missing, err := h.agreedTo(v)
 	silent := v.login.Request.HasPrompt(oauth.PromptNone)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/continuation"
 	"github.com/bongsu/bongsu/broker/session"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
@@ -43,6 +44,9 @@ type visit struct {
 	waits     bool     // the website takes no code that the writer does not decide about, and there is no writer
 
 	here bool // the login was carried here for the way: the leg begins at this site
+
+	reached bool                 // the login can go on with what is left of the deployment
+	device  *continuation.Device // no database answers: what this browser is known by
 
 	mark     *mark // the browser's, once read
 	markRead bool
@@ -148,6 +152,9 @@ func (v *visit) nextBound(now time.Time) step {
 // this loop, without a redirect, until one of them answers the browser. Each
 // automatic step moves the visit forward, so the loop ends.
 func (h *Handler) walk(v *visit) error {
+	if ended, err := h.reachable(v); ended || err != nil {
+		return err
+	}
 	for {
 		switch v.next(h.Now()) {
 		case checkHolder:

@@ -27,23 +27,34 @@ func (h *Handler) finish(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if v.login.Proof != nil {
-		err = errors.Join(h.Sessions.Write(v.w, *v.session), h.markBrowser(v, v.session.Provider))
-		h.rememberLast(v.w, v.session.Provider)
-	} else {
-		err = h.Sessions.Touch(v.w, *v.session)
-	}
-	if err != nil {
+	if err := h.keepSession(v); err != nil {
 		return err
 	}
 	h.speak(v)
 	h.completed(v, v.login.Proof != nil)
+	reason := ""
+	if v.continued() {
+		reason = "continued"
+	}
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.LoginCompleted, Client: v.client.ID, Provider: v.session.Provider,
-		Account: v.found.ID, Login: v.login.ID, Device: device.Label(v.r), Session: v.session.SID,
+		Account: v.found.ID, Login: v.login.ID, Device: device.Label(v.r), Session: v.session.SID, Reason: reason,
 	})
 	h.practised(v, drill.Completed, v.session.Provider)
 	return h.leave(v, url.Values{"code": {code}})
+}
+
+// keepSession leaves in the browser what the login made. Who went on because the
+// device is known gets nothing that could be taken for a login later.
+func (h *Handler) keepSession(v *visit) error {
+	switch {
+	case v.continued():
+		return nil
+	case v.login.Proof == nil:
+		return errors.Join(h.Sessions.Touch(v.w, *v.session), h.rememberDevice(v))
+	}
+	h.rememberLast(v.w, v.session.Provider)
+	return errors.Join(h.Sessions.Write(v.w, *v.session), h.markBrowser(v, v.session.Provider), h.rememberDevice(v))
 }
 
 // policy is what the website requires of a completed login, whatever the menu
@@ -59,7 +70,7 @@ func (h *Handler) policy(v *visit) *oauth.Error {
 	if request.MaxAge != nil && !fresh(s.AuthTime, *request.MaxAge, h.Now(), v.login.Proof) {
 		return oauth.LoginRequired("The provider confirmed an older login than max_age allows.")
 	}
-	if hinted := v.login.Hinted; hinted != "" && hinted != h.Accounts.Subject(*v.found, v.client) {
+	if hinted := v.login.Hinted; hinted != "" && hinted != h.subject(v) {
 		return oauth.LoginRequired("Another person logged in than the request names.")
 	}
 	return nil
@@ -86,7 +97,7 @@ func (h *Handler) code(v *visit) token.Code {
 		Redirect: request.RedirectURI, Challenge: request.Challenge,
 		Scope: request.Scope, Resources: request.Resources, Nonce: request.Nonce, Issued: h.Now().Unix(),
 		Account: v.found.ID, Epoch: v.found.Epoch,
-		Subject: h.Accounts.Subject(*v.found, v.client),
+		Subject: h.subject(v),
 		Claims:  account.ClaimsOf(*v.found, request.Scope, idToken...), Userinfo: userinfo,
 		SID: s.SID, Way: s.Provider, ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime,
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/contact"
 	"github.com/bongsu/bongsu/broker/cookie"
 	"github.com/bongsu/bongsu/broker/device"
 	"github.com/bongsu/bongsu/broker/handoff"
@@ -83,7 +84,7 @@ type Observer interface {
 }
 
 // Options says what the walk works with. All fields but Origin, MarkDomain, OnlyFor, Resources, Counts, Language, Standing,
-// Drills, Handoffs, Elsewhere, Admit, Asked, Now and Dev are required.
+// Drills, Handoffs, Elsewhere, Admit, Asked, Contact, Devices, Arbiter, Now and Dev are required.
 type Options struct {
 	Issuer *url.URL
 	// Origin is where this site is reached and no other; nil: by the issuer alone.
@@ -125,6 +126,11 @@ type Options struct {
 	Asked func(c *client.Client, r *oauth.AuthorizationRequest)
 	// Neighbourhood is what the address of a request shares with its neighbours'.
 	Neighbourhood func(r *http.Request) string
+	// Contact tells what is left of the deployment. Nil: all of it.
+	Contact func() contact.State
+	// Devices is what is known of browsers that logged in before. Nil: nothing, so that
+	// nobody goes on while no database answers.
+	Devices Devices
 	// Arbiter is who decides about a code that is made now. Nil: always the writer.
 	Arbiter func() token.Arbiter
 	Audit   *audit.Log
@@ -142,7 +148,7 @@ func (o Options) validate() error {
 		o.Sessions == nil || o.Consents == nil || o.Seal == nil || o.Keys == nil || o.Pages == nil || o.Frame == nil ||
 		o.Observer == nil || o.Health == nil || o.Ceilings == nil || o.Neighbourhood == nil ||
 		o.Audit == nil || o.Rand == nil {
-		return errors.New("login: every option but Origin, MarkDomain, OnlyFor, Counts, Language, Standing, Drills, Handoffs, Elsewhere, Admit, Asked, Now and Dev is required")
+		return errors.New("login: every option but Origin, MarkDomain, OnlyFor, Resources, Counts, Language, Standing, Drills, Handoffs, Elsewhere, Admit, Asked, Contact, Devices, Arbiter, Now and Dev is required")
 	}
 	if (o.Handoffs == nil) != (o.Elsewhere == nil) || o.Handoffs != nil && o.Origin == nil {
 		return errors.New("login: handoffs need to know of other sites, and an origin of this one")
@@ -186,6 +192,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Asked == nil {
 		o.Asked = func(*client.Client, *oauth.AuthorizationRequest) {}
+	}
+	if o.Contact == nil {
+		o.Contact = func() contact.State { return contact.State{} }
 	}
 	if o.Arbiter == nil {
 		o.Arbiter = func() token.Arbiter { return token.Writer }

@@ -31,6 +31,9 @@ func (h *Handler) resolve(v *visit) (ended bool, err error) {
 		v.login.Proof = nil
 		return false, nil
 	}
+	if v.device != nil {
+		return h.goOn(v)
+	}
 	found, err := h.Accounts.Resolve(v.ctx(), v.login.Proof.Identity)
 	switch {
 	case v.login.bound() && (err == nil || errors.Is(err, account.ErrUnknown) || errors.Is(err, account.ErrDisabled)):

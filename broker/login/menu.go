@@ -63,7 +63,11 @@ func (h *Handler) ways(v *visit) []choice.Way {
 // required is the part of the question that binds: asked when a leg begins, when
 // it returns, and at the end.
 func (h *Handler) required(v *visit) choice.Question {
-	return choice.Question{Candidates: h.candidates, Allowed: v.client.Providers, Client: v.client.ID, RequiredACR: v.needs()}
+	q := choice.Question{Candidates: h.candidates, Allowed: v.client.Providers, Client: v.client.ID, RequiredACR: v.needs()}
+	if v.device != nil { // which was permitted; another way could prove nobody now
+		q.Allowed = []string{v.device.Provider}
+	}
+	return q
 }
 
 // question adds what only orders the ways.

@@ -68,7 +68,10 @@ type Options struct {
 	// Outages says that its provider is gone; 0: no longer.
 	Ceiling time.Duration
 	Outages Outages
-	Now     func() time.Time
+	// Forgotten is told when a session is taken from a browser, so that whatever else
+	// knows the person there goes with it. Nil tells nobody.
+	Forgotten func(w http.ResponseWriter)
+	Now       func() time.Time
 }
 
 // Keeper keeps sessions in cookies. It is safe for concurrent use.
@@ -151,12 +154,17 @@ func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s Session) erro
 	if err := k.Negatives.Apply(ctx, k.Ending(s)); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
-	k.Jar.Clear(w, cookieName)
+	k.Forget(w)
 	return nil
 }
 
 // Forget removes the session from this browser alone.
-func (k *Keeper) Forget(w http.ResponseWriter) { k.Jar.Clear(w, cookieName) }
+func (k *Keeper) Forget(w http.ResponseWriter) {
+	k.Jar.Clear(w, cookieName)
+	if k.Forgotten != nil {
+		k.Forgotten(w)
+	}
+}
 
 // holds reports whether nothing speaks against s. An outage that an operator
 // declared gives it more time, and nothing else: what has ended stays ended, and

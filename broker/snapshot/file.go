@@ -48,6 +48,7 @@ type header struct {
 type envelope struct {
 	At        int64           `json:"at"`        // Unix microseconds
 	Watermark int64           `json:"watermark"` // of the negative facts known here then
+	FactsRead int64           `json:"facts"`     // when they were last read to their end, Unix microseconds; 0: nobody knows
 	Data      json.RawMessage `json:"data"`
 }
 
@@ -92,7 +93,7 @@ func unpack(file []byte, want header, key *wrap.Key) (envelope, error) {
 	if err := decode(plain, &e); err != nil {
 		return envelope{}, err
 	}
-	if e.At <= 0 || e.Watermark < 0 {
+	if e.At <= 0 || e.Watermark < 0 || e.FactsRead < 0 {
 		return envelope{}, ErrDamaged
 	}
 	return e, nil

@@ -17,19 +17,19 @@ const (
 )
 
 // Started ends the start: from now on a store that does not answer is what it is.
-// watermark is how far the negative facts are known here, now and later.
+// facts are those that are known here, now and later.
 //
 // [ErrBehind]: this node goes by something that was kept when more of them were
 // known than its log holds now, so that what was taken back may hold again.
-func (s *Snapshot) Started(watermark func() int64) error {
+func (s *Snapshot) Started(facts Facts) error {
 	if s == nil {
 		return nil
 	}
 	s.starting.Store(false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.follows = watermark
-	known := watermark()
+	s.facts = facts
+	known := facts.Revision()
 	for _, k := range kinds {
 		if f := s.files[k]; f.served && f.watermark > known {
 			return fmt.Errorf("%w: %s saw revision %d, the log holds %d; start when a database answers", ErrBehind, k, f.watermark, known)
@@ -43,19 +43,38 @@ func (s *Snapshot) Started(watermark func() int64) error {
 func (s *Snapshot) sink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.follows == nil {
+	if s.facts == nil {
 		return
 	}
-	known := s.follows()
+	known := s.facts.Revision()
 	for _, k := range kinds {
 		f := s.files[k]
 		if f.served || f.watermark <= known {
 			continue
 		}
 		if e, err := s.load(k); err == nil {
-			s.write(k, file{sum: f.sum, at: f.at, watermark: known}, e.Data)
+			s.write(k, file{sum: f.sum, at: f.at, watermark: known, factsRead: f.factsRead}, e.Data)
 		}
 	}
+}
+
+// FactsRead is when a process of this node is known to have read the negative facts
+// to their end; zero: nobody knows. It is what the files say, and so a few minutes
+// behind a process that still reads them.
+func (s *Snapshot) FactsRead() time.Time {
+	if s == nil {
+		return time.Time{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var latest int64
+	for _, f := range s.files {
+		latest = max(latest, f.factsRead)
+	}
+	if latest == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(latest)
 }
 
 // Served names the kinds that this node took from its disk and the store has not

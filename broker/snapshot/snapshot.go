@@ -64,16 +64,24 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
+// Facts are the negative facts that are known here.
+type Facts interface {
+	// Revision is the store's up to which all are known.
+	Revision() int64
+	// ReadAt is when they were last read to their end by this process; zero if never.
+	ReadAt() time.Time
+}
+
 // Snapshot is what one node keeps of the store. It is safe for concurrent use. A
 // nil one keeps nothing and gives nothing.
 type Snapshot struct {
 	o        Options
 	starting atomic.Bool
 
-	mu      sync.Mutex
-	files   map[kind]*file
-	waited  time.Duration // in all, of mostWaited
-	follows func() int64  // the watermark of the negative facts known here; nil before they are read
+	mu     sync.Mutex
+	files  map[kind]*file
+	waited time.Duration // in all, of mostWaited
+	facts  Facts         // nil before they are read
 
 	questions map[string]func(context.Context) error // what is read once and has to be asked again
 }
@@ -83,6 +91,7 @@ type file struct {
 	sum       [sha256.Size]byte // of its data
 	at        time.Time         // when the store said so last; zero: nothing is kept
 	watermark int64
+	factsRead int64
 	served    bool // this node goes by it, and the store has not said anything since
 	failing   bool // it could not be written, which was said
 }
@@ -114,7 +123,7 @@ func Open(o Options) (*Snapshot, error) {
 		s.files[k] = &file{}
 		e, err := s.load(k)
 		if err == nil {
-			s.files[k] = &file{sum: sha256.Sum256(e.Data), at: time.UnixMicro(e.At), watermark: e.Watermark}
+			s.files[k] = &file{sum: sha256.Sum256(e.Data), at: time.UnixMicro(e.At), watermark: e.Watermark, factsRead: e.FactsRead}
 		} else if !errors.Is(err, ErrNone) {
 			s.refused(k, err)
 		}
@@ -171,9 +180,12 @@ func (s *Snapshot) keep(k kind, v any) {
 func (s *Snapshot) put(k kind, data []byte) {
 	f, now := s.files[k], s.o.Now()
 	f.served = false
-	next := file{sum: sha256.Sum256(data), at: now, watermark: f.watermark}
-	if s.follows != nil {
-		next.watermark = s.follows()
+	next := file{sum: sha256.Sum256(data), at: now, watermark: f.watermark, factsRead: f.factsRead}
+	if s.facts != nil {
+		next.watermark = s.facts.Revision()
+		if read := s.facts.ReadAt(); !read.IsZero() {
+			next.factsRead = read.UnixMicro()
+		}
 	}
 	if !f.failing && f.sum == next.sum && next.watermark >= f.watermark && f.fresh(now) {
 		return
@@ -184,7 +196,7 @@ func (s *Snapshot) put(k kind, data []byte) {
 // write puts next, which holds data, in the place of a file. The caller holds mu.
 func (s *Snapshot) write(k kind, next file, data []byte) {
 	f := s.files[k]
-	text, err := pack(s.header(k), s.key(k), envelope{At: next.at.UnixMicro(), Watermark: next.watermark, Data: data})
+	text, err := pack(s.header(k), s.key(k), envelope{At: next.at.UnixMicro(), Watermark: next.watermark, FactsRead: next.factsRead, Data: data})
 	if err == nil {
 		err = writeFile(s.path(k), text)
 	}

@@ -202,7 +202,19 @@ func (h *house) start(s *Snapshot) (told, error) {
 	return got, errors.Join(errs[:]...)
 }
 
-func zero() int64 { return 0 }
+// facts are known up to a revision.
+type facts int64
+
+func (f facts) Revision() int64 { return int64(f) }
+
+func (f facts) ReadAt() time.Time {
+	if f == 0 {
+		return time.Time{}
+	}
+	return noon.Add(time.Duration(f) * time.Second)
+}
+
+const zero facts = 0
 
 func TestANodeStartsFromItsDiskWithWhatTheStoreSaidLast(t *testing.T) {
 	h := newHouse(t)
@@ -413,26 +425,29 @@ func TestAFileIsWrittenWhenThereIsSomethingToSay(t *testing.T) {
 func TestALogOfNegativeFactsThatIsBehind(t *testing.T) {
 	h := newHouse(t)
 	s := h.open()
-	if err := s.Started(func() int64 { return 7 }); err != nil {
+	if err := s.Started(facts(7)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.start(s); err != nil {
 		t.Fatal(err)
 	}
 	h.away = true
-	for known, want := range map[int64]error{6: ErrBehind, 7: nil, 8: nil} {
+	for known, want := range map[facts]error{6: ErrBehind, 7: nil, 8: nil} {
 		again := h.open()
 		if _, err := h.start(again); err != nil {
 			t.Fatal(err)
 		}
-		if err := again.Started(func() int64 { return known }); !errors.Is(err, want) {
+		if got := again.FactsRead(); !got.Equal(noon.Add(7 * time.Second)) {
+			t.Errorf("the facts were read at %s", got)
+		}
+		if err := again.Started(known); !errors.Is(err, want) {
 			t.Errorf("the log holds revision %d: %v, want %v", known, err, want)
 		}
 	}
 	// A store that was set back counts anew, and nothing was forgotten here.
 	h.away = false
 	back := h.open()
-	if err := back.Started(func() int64 { return 2 }); err != nil {
+	if err := back.Started(facts(2)); err != nil {
 		t.Fatal(err)
 	}
 	back.sink()
@@ -441,7 +456,7 @@ func TestALogOfNegativeFactsThatIsBehind(t *testing.T) {
 	if _, err := h.start(last); err != nil {
 		t.Fatal(err)
 	}
-	if err := last.Started(func() int64 { return 2 }); err != nil {
+	if err := last.Started(facts(2)); err != nil {
 		t.Errorf("after the store was set back: %v", err)
 	}
 }

@@ -71,7 +71,7 @@ type Limits interface {
 	Enter(ctx context.Context, c *client.Client) time.Duration
 }
 
-// Options says what the endpoint works with. All fields but Arbiters, WriterLost,
+// Options says what the endpoint works with. All fields but Arbiters, WriterLost, Stale,
 // Elsewhere, Assertions, Limits, Now and WayClaim are required.
 type Options struct {
 	Issuer    string
@@ -90,6 +90,10 @@ type Options struct {
 	WriterLost func() bool
 	// Elsewhere asks other nodes about attempts; nil: there are none.
 	Elsewhere Elsewhere
+	// Stale says that this site is cut off for so long that what it knows of people
+	// may be too old: only clients that allow it are answered about them. Nil: it never
+	// is.
+	Stale func() bool
 	// Assertions proves clients that sign for themselves; nil proves none.
 	Assertions Assertions
 	Audit      *audit.Log
@@ -126,6 +130,9 @@ func New(o Options) (*Endpoint, error) {
 	}
 	if o.Elsewhere == nil {
 		o.Elsewhere = nowhere{}
+	}
+	if o.Stale == nil {
+		o.Stale = func() bool { return false }
 	}
 	if o.WriterLost == nil {
 		o.WriterLost = func() bool { return false }
@@ -171,6 +178,11 @@ func (e *Endpoint) Token(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (e *Endpoint) exchange(ctx context.Context, known *client.Client, request oauth.TokenRequest) (response, error) {
+	if request.GrantType != client.GrantClientCredentials {
+		if err := e.current(known); err != nil {
+			return response{}, err
+		}
+	}
 	switch request.GrantType {
 	case client.GrantAuthorizationCode:
 		return e.redeem(ctx, known, request)
@@ -181,6 +193,14 @@ func (e *Endpoint) exchange(ctx context.Context, known *client.Client, request o
 	default:
 		return response{}, refuseGrantType(request.GrantType)
 	}
+}
+
+// current returns nil if what is known here of people is new enough for a client.
+func (e *Endpoint) current(known *client.Client) error {
+	if known.StaleAllowed || !e.Stale() {
+		return nil
+	}
+	return oauth.TemporarilyUnavailable("Parts of the service have been cut off for too long for this client; try again.")
 }
 
 // authenticate proves the client (RFC 6749 2.3), as long as neither it nor who

@@ -185,6 +185,11 @@ func (e *Endpoint) live(ctx context.Context, claims AccessClaims) (granted, erro
 	if e.Negatives.Has(store.GrantRevoked, claims.Grant) || e.Negatives.Has(store.SessionEnded, claims.SID) {
 		return granted{}, errAccess
 	}
+	if known, ok := e.Clients.Client(claims.Client); ok {
+		if err := e.current(known); err != nil {
+			return granted{}, err
+		}
+	}
 	now := e.Now()
 	found, ok := e.grants.get(claims.Grant, now)
 	if !ok {

@@ -40,6 +40,7 @@ var problems = map[ProblemKind]struct {
 	ProblemHandoff:     {"clock", true},
 	ProblemCarried:     {"info", false},
 	ProblemBusy:        {"people", false},
+	ProblemAway:        {"alert", false},
 	ProblemTooMany:     {"clock", false},
 }
 

@@ -189,10 +189,13 @@ const (
 	ProblemRequest     ProblemKind = "request"     // a malformed request that must not be redirected
 	ProblemCallback    ProblemKind = "callback"    // a callback that belongs to no login of this browser
 	ProblemUnavailable ProblemKind = "unavailable" // we could not check: 503
-	ProblemNotFound    ProblemKind = "not_found"
-	ProblemForbidden   ProblemKind = "forbidden" // cross-origin or stale form
-	ProblemInternal    ProblemKind = "internal"
-	ProblemCookies     ProblemKind = "cookies" // the browser keeps no cookies
+	// ProblemAway: databases are away, and nobody here may say who this is. 503, with
+	// RetryAfter, and a RetryHref to the same login.
+	ProblemAway      ProblemKind = "away"
+	ProblemNotFound  ProblemKind = "not_found"
+	ProblemForbidden ProblemKind = "forbidden" // cross-origin or stale form
+	ProblemInternal  ProblemKind = "internal"
+	ProblemCookies   ProblemKind = "cookies" // the browser keeps no cookies
 	// ProblemBusy: every way is sent as many logins as it may be now. 503, with
 	// RetryAfter, and a RetryHref to the menu of the same login.
 	ProblemBusy ProblemKind = "busy"
