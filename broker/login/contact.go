@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/contact"
@@ -11,6 +12,11 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 )
+
+// aloneFor is how long people whom no device is known of are let begin all the same
+// when no database answers: most outages end while they are at the provider, and what
+// they prove there is kept.
+const aloneFor = time.Minute
 
 // awayRetry is how long people are asked to wait while databases are away, in
 // seconds.
@@ -37,8 +43,8 @@ var (
 )
 
 // reachable decides whether this login can go on with what is left of the
-// deployment, and reports whether it ended. While no database answers it goes on for
-// a device that is known alone.
+// deployment, and reports whether it ended. While no database answers, and has not for
+// a while, it goes on for a device that is known alone.
 func (h *Handler) reachable(v *visit) (ended bool, err error) {
 	if v.reached {
 		return false, nil
@@ -52,10 +58,13 @@ func (h *Handler) reachable(v *visit) (ended bool, err error) {
 		return false, nil
 	}
 	known, err := h.knownDevice(v)
-	if err != nil {
+	switch {
+	case err == nil:
+		v.device = &known
+	case h.Now().Sub(state.Since) > aloneFor:
 		return true, h.away(v, err)
 	}
-	v.device, v.reached = &known, true
+	v.reached = true
 	return false, nil
 }
 
