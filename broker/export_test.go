@@ -26,6 +26,15 @@ func (b *Broker) CountUnfinished() { b.metrics.unfinished.count() }
 // Wire is how this node asks others.
 func (b *Broker) Wire() *peer.Wire { return b.wire }
 
+// SigningKeys are the kids of the keys that this node knows.
+func (b *Broker) SigningKeys() []string {
+	var kids []string
+	for _, k := range b.signing.Keys() {
+		kids = append(kids, k.KeyID)
+	}
+	return kids
+}
+
 // PeerAddress is where a node says that it can be asked.
 func (b *Broker) PeerAddress(node string) (string, bool) { return b.peerAddress(node) }
 

@@ -1,8 +1,10 @@
 package broker_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	"github.com/bongsu/bongsu/broker"
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/peer"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/pgtest"
 	"github.com/bongsu/bongsu/keys/wrap"
@@ -190,5 +193,73 @@ func (c *country) obeyed(t *testing.T, sids ...string) {
 				t.Errorf("at %s session %d goes on", n.Config().Site, i+1)
 			}
 		}
+	}
+}
+
+// A node whose peers do not answer is not ready for two seconds at most, and then
+// is: no peer keeps a node from serving.
+func TestReadyWithoutPeers(t *testing.T) {
+	busan := another(t, "busan")
+	_, jeju := siteKeys(t, "jeju")
+	began := time.Now()
+	n, _ := operated(t, threeSites(busan.public(t), jeju), withPeers, func(cfg *config.Config) {
+		cfg.Gossip.Seeds = []string{freeAddress(t)}
+	})
+	waited := false
+	eventually(t, "the node is ready", func() bool {
+		answer := n.AskAdmin("/readyz")
+		if answer.Status == http.StatusServiceUnavailable && strings.Contains(string(answer.Body), "while it was away") {
+			waited = answer.Header.Get("Retry-After") != ""
+		}
+		return answer.Status == http.StatusOK
+	})
+	if took := time.Since(began); took > 10*time.Second || !waited {
+		t.Errorf("ready after %s, waited %t", took, waited)
+	}
+}
+
+// AB-63, of what no longer holds: a site that is really one of ours says, while the
+// store has not heard of it, that providers are switched off, keys withdrawn and
+// drills forbidden. Nothing of it is obeyed here, for one site moves nobody; that a
+// session has ended is.
+func TestAB63OneSiteSwitchesNothingOff(t *testing.T) {
+	busan := another(t, "busan")
+	_, jeju := siteKeys(t, "jeju")
+	n, _ := operated(t, threeSites(busan.public(t), jeju), withPeers)
+	kid := n.Broker.SigningKeys()[0]
+	asked := make(chan struct{}, 100)
+	facts := fmt.Appendf(nil, `{"run":1,"facts":[
+		{"n":1,"k":"provider_disabled","i":"kakao","e":1},{"n":2,"k":"provider_retired","i":"kakao","e":1},
+		{"n":3,"k":"drills_forbidden","i":"all","e":1},{"n":4,"k":"key_withdrawn","i":%q},
+		{"n":5,"k":"provider_sessions_ended","i":"kakao","e":1},{"n":6,"k":"session_ended","i":"somebody"}]}`, kid)
+	telephones(t, n, busan.ring(t, n.Broker.Identities()), peer.Node{Site: "busan", Node: "b-1"}, map[string]peer.Handler{
+		"facts": func(context.Context, peer.Node, []byte) ([]byte, error) {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			return facts, nil
+		},
+	})
+	<-asked
+	<-asked // what was said the first time is taken by now
+	held := n.Broker.Negative()
+	if !held.Has(store.SessionEnded, "somebody") {
+		t.Error("a session that has ended elsewhere goes on")
+	}
+	for kind, id := range map[store.FactKind]string{
+		store.ProviderDisabled: "kakao", store.ProviderRetired: "kakao", store.DrillsForbidden: "all",
+		store.KeyWithdrawn: kid, store.ProviderSessionsEnded: "kakao",
+	} {
+		if held.Has(kind, id) {
+			t.Errorf("one site has brought about %s", kind)
+		}
+	}
+	n.Login(n.NewBrowser(), "kakao", "vic", brokertest.RP1.Request())
+	if got := n.Broker.SigningKeys()[0]; got != kid {
+		t.Errorf("the key that signs first is %s", got)
+	}
+	if tally(t, n, "bongsu_negative_lent") != 6 {
+		t.Errorf("%d are kept", tally(t, n, "bongsu_negative_lent"))
 	}
 }

@@ -1,6 +1,8 @@
 package negative
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -87,7 +89,10 @@ func (s *Set) Borrow(site string, facts []store.Fact) (taken int, err error) {
 	}
 	s.mu.Unlock()
 	if b != nil {
-		err = s.journal.Commit(b)
+		if err = s.journal.Commit(b); err != nil {
+			s.logger.LogAttrs(context.Background(), slog.LevelError, "negative facts of another node are obeyed but not on disk",
+				slog.String("site", site), slog.Any("error", err))
+		}
 	}
 	s.settleDoubts()
 	return taken, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -54,45 +55,52 @@ func (p *pass) copy(to io.Writer, from io.Reader) {
 // answers.
 func TestAFrozenNode(t *testing.T) {
 	for _, connected := range []bool{true, false} {
-		asker, answerer, b := pair(t, handles("echo", echo))
-		p := new(pass)
-		at, _ := b.find(answerer.String())
-		b.set(answerer.String(), p.to(t, at))
-		want := ErrUndelivered // the handshake never ends
-		if connected {
-			_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
-			must(t, err)
-			want = ErrUnknown
-		}
-		p.frozen.Store(true)
-		began := time.Now()
-		var asking sync.WaitGroup
-		for range 2 * MaxUnderWay {
-			asking.Go(func() {
-				_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
-				if !errors.Is(err, want) && !errors.Is(err, ErrUndelivered) {
-					t.Errorf("connected %t: %v", connected, err)
-				}
-			})
-		}
-		asking.Wait()
-		if took := time.Since(began); took > dialWithin+700*time.Millisecond {
-			t.Errorf("connected %t: everybody together waited for %s", connected, took)
-		}
-		began = time.Now()
-		for range 50 {
-			_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
-			wants(t, err, ErrUndelivered)
-		}
-		if took := time.Since(began); took > 200*time.Millisecond {
-			t.Errorf("connected %t: the next fifty waited for %s", connected, took)
-		}
-		p.frozen.Store(false)
-		eventually(t, "it is asked again", func() bool {
-			_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
-			return err == nil
+		t.Run(fmt.Sprintf("connected %t", connected), func(t *testing.T) {
+			t.Parallel()
+			frozen(t, connected)
 		})
 	}
+}
+
+func frozen(t *testing.T, connected bool) {
+	asker, answerer, b := pair(t, handles("echo", echo))
+	p := new(pass)
+	at, _ := b.find(answerer.String())
+	b.set(answerer.String(), p.to(t, at))
+	want := ErrUndelivered // the handshake never ends
+	if connected {
+		_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
+		must(t, err)
+		want = ErrUnknown
+	}
+	p.frozen.Store(true)
+	began := time.Now()
+	var asking sync.WaitGroup
+	for range 2 * MaxUnderWay {
+		asking.Go(func() {
+			_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
+			if !errors.Is(err, want) && !errors.Is(err, ErrUndelivered) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	asking.Wait()
+	if took := time.Since(began); took > dialWithin+700*time.Millisecond {
+		t.Errorf("everybody together waited for %s", took)
+	}
+	began = time.Now()
+	for range 50 {
+		_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
+		wants(t, err, ErrUndelivered)
+	}
+	if took := time.Since(began); took > 200*time.Millisecond {
+		t.Errorf("the next fifty waited for %s", took)
+	}
+	p.frozen.Store(false)
+	eventually(t, "it is asked again", func() bool {
+		_, err := asker.Ask(t.Context(), answerer.String(), "echo", nil)
+		return err == nil
+	})
 }
 
 // Somebody who is let in and then trickles, says too much or says nonsense is
