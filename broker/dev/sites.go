@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -161,13 +162,20 @@ func (i *Instance) settle(ctx context.Context, opened *sqlstore.Store, base *con
 // all but the first would have to be published for two days first.
 func (i *Instance) introduce(ctx context.Context, opened *sqlstore.Store) ([]config.Site, error) {
 	known := make([]config.Site, len(i.sites))
+	for n, site := range i.sites {
+		origin, err := url.Parse(site.url)
+		if err != nil {
+			return nil, fmt.Errorf("address of %s: %w", site.name, err)
+		}
+		known[n].Name, known[n].Origin = site.name, origin
+	}
 	failed := make([]error, len(i.sites))
 	var beginning sync.WaitGroup
 	for n, site := range i.sites {
 		beginning.Go(func() {
 			var public ed25519.PublicKey
 			public, failed[n] = begin(ctx, opened, site.config)
-			known[n] = config.Site{Name: site.name, Identities: []ed25519.PublicKey{public}}
+			known[n].Identities = []ed25519.PublicKey{public}
 		})
 	}
 	beginning.Wait()
