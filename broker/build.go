@@ -69,6 +69,7 @@ func (b *Broker) openRings(ctx context.Context) error {
 	b.signing, err = keys.Open(ctx, keys.Options{
 		Issuer: b.config.Issuer.String(), Site: b.config.Site, Algorithms: b.config.Keys.Algorithms,
 		SiteIdentities: b.config.Identities(),
+		Served:         b.served,
 		Store:          b.snapshot.Signing(b.store), Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
 		ActiveFor: b.config.Keys.ActiveFor, RetireFor: b.config.Keys.RetireFor, Logger: b.logger, Now: b.options.Now,
 	})

@@ -46,6 +46,7 @@ func (b *Broker) openPeers(ctx context.Context) error {
 	}
 	b.wire = wire
 	b.onClose("hang up on other nodes", wire.Close)
+	wire.Handle(servedQuestion, b.answerServed)
 	return nil
 }
 

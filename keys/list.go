@@ -26,6 +26,13 @@ func (r *Ring) SiteOf(keyID string) string {
 	return ""
 }
 
+// Serves reports whether the key is in the key set that this node serves now.
+func (r *Ring) Serves(keyID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.held(), func(h held) bool { return h.KeyID == keyID && h.public() })
+}
+
 // Keys returns every key that has not ended, those of other sites included, in
 // the order of their kids. It asks nobody.
 func (r *Ring) Keys() []Listed {

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/bongsu/bongsu/keys/wrap"
 )
+
+// LongestWait is how much longer than due a key waits until all sites serve it.
+const LongestWait = 7 * 24 * time.Hour
 
 const (
 	defaultPublishWindow = 48 * time.Hour
@@ -42,6 +46,14 @@ type Options struct {
 	// about every key that is read; nil withdraws none. [Ring.Withdraw] says
 	// the same of one key at once.
 	Withdrawn func(keyID string) bool
+
+	// Served reports whether every site is seen to serve the key. It is asked, at
+	// most every few seconds and never for a token, before a key that has waited
+	// for its window begins to sign beside or after another; while it says no the
+	// key before signs on, for at most [LongestWait] more: a site that never
+	// answers does not keep keys from changing. What presses asks nobody. nil: the
+	// window alone decides.
+	Served func(ctx context.Context, keyID string) bool
 
 	PublishWindow time.Duration // in the key set before the first signature; 0 is 48 hours
 	ActiveFor     time.Duration // signing; 0 is 90 days

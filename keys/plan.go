@@ -42,6 +42,7 @@ type step struct {
 	from       State  // "" for a new key
 	to         State
 	urgent     bool // nothing signs with the algorithm until it is done
+	overdue    bool // it has waited for the other sites long enough
 }
 
 // line is the keys of one algorithm at one site, oldest generation first.
@@ -184,14 +185,18 @@ func (l *line) beginnings(now time.Time, p policy) []step {
 			return append(steps, l.create(last+1, Staged))
 		}
 		if next != nil && passed(now, signing.ActivatedAt, p.activeFor) && passed(now, next.PublishedAt, p.publishWindow) {
-			steps = append(steps, l.advance(next, Active))
+			begin := l.advance(next, Active)
+			begin.overdue = passed(now, latest(signing.ActivatedAt.Add(p.activeFor), next.PublishedAt.Add(p.publishWindow)), LongestWait)
+			steps = append(steps, begin)
 		}
 		return steps
 	}
 	pressing := l.pressing()
 	switch {
 	case next != nil && (pressing || passed(now, next.PublishedAt, p.publishWindow)):
-		steps = append(steps, l.advance(next, Active))
+		begin := l.advance(next, Active)
+		begin.overdue = passed(now, next.PublishedAt.Add(p.publishWindow), LongestWait)
+		steps = append(steps, begin)
 	case next == nil && staged == nil && pressing:
 		steps = append(steps, l.create(last+1, Active))
 	case next == nil && staged == nil:

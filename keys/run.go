@@ -80,7 +80,7 @@ func (r *Ring) advance(ctx context.Context, wanted func(step) bool) error {
 		if err := r.load(ctx); err != nil {
 			return err
 		}
-		steps := slices.DeleteFunc(r.steps(), func(s step) bool { return !wanted(s) })
+		steps := slices.DeleteFunc(r.steps(), func(s step) bool { return !wanted(s) || r.early(ctx, s) })
 		if len(steps) == 0 {
 			return nil
 		}
@@ -99,6 +99,14 @@ func (r *Ring) steps() []step {
 	return slices.DeleteFunc(plan(r.held(), now, r.options.policy()), func(s step) bool {
 		return s.from == Retiring && s.to == Removed && !passed(now, r.retiring[s.keyID], watchFor)
 	})
+}
+
+// early reports whether a key would sign before every site serves it.
+func (r *Ring) early(ctx context.Context, s step) bool {
+	if r.options.Served == nil || s.from != Published || s.to != Active || s.urgent || s.overdue {
+		return false
+	}
+	return !r.options.Served(ctx, s.keyID)
 }
 
 // take carries out steps: those that move a key in their order, and beside them
