@@ -124,6 +124,13 @@ func (s *site) read() string {
 // start runs the process and returns when it is ready. It is killed with the test.
 func (s *site) start(env ...string) {
 	s.t.Helper()
+	s.launch(env...)
+	s.await("a node that is ready", func() bool { return s.ready() == http.StatusOK })
+}
+
+// launch runs the process and returns at once. It is killed with the test.
+func (s *site) launch(env ...string) {
+	s.t.Helper()
 	s.log = &logLines{}
 	// This test binary is bongsu when it is called so.
 	s.process = &exec.Cmd{
@@ -141,7 +148,6 @@ func (s *site) start(env ...string) {
 			_ = process.Process.Kill()
 		}
 	})
-	s.await("a node that is ready", func() bool { return s.ready() == http.StatusOK })
 }
 
 func (s *site) signal(signal os.Signal) {
