@@ -130,12 +130,17 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Lo
 // listens there any more.
 func (w *world) serve(t *testing.T, host string, h http.Handler) (stop func()) {
 	t.Helper()
+	return w.serveAt(t, w.listeners[host], h)
+}
+
+func (w *world) serveAt(t *testing.T, l net.Listener, h http.Handler) (stop func()) {
+	t.Helper()
 	server := broker.Server(h)
 	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{w.certificate}}
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := server.ServeTLS(w.listeners[host], "", ""); !errors.Is(err, http.ErrServerClosed) {
-			t.Errorf("serve %s: %v", host, err)
+		if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve %s: %v", l.Addr(), err)
 		}
 	})
 	stop = func() {

@@ -47,6 +47,7 @@ func TestBrowser(t *testing.T) {
 	}
 	t.Run("three sites", func(t *testing.T) { testTour(t, c) })
 	t.Run("over https", func(t *testing.T) { testSites(t, c, w) })
+	t.Run("several sites", func(t *testing.T) { testElsewhere(t, c, w) })
 	if dir := os.Getenv("BONGSU_SHOTS"); dir != "" {
 		t.Run("pictures", func(t *testing.T) { testPictures(t, c, i, dir) })
 	}

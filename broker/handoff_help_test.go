@@ -58,6 +58,7 @@ type nation struct {
 	upstreams *fakeidp.Server
 	front     atomic.Pointer[place] // who answers at the issuer; nil: nobody
 	issuer    func()                // stops listening there
+	answering bool                  // it listens there
 	held      atomic.Pointer[delay] // what websites redeem waits for; nil: nothing
 }
 
@@ -115,22 +116,25 @@ func newNation(t *testing.T, w *world) *nation {
 		seeds = append(seeds, n.sites[name].broker.GossipAddress())
 	}
 	n.front.Store(n.sites["seoul"])
-	n.issuer = w.serve(t, nationHost, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if held := n.held.Load(); held != nil && r.URL.Path == "/token" {
-			held.asked()
-			<-held.released
-		}
-		at := n.front.Load()
-		if at == nil {
-			panic(http.ErrAbortHandler)
-		}
-		at.ServeHTTP(rw, r)
-	}))
+	n.issuer, n.answering = w.serve(t, nationHost, http.HandlerFunc(n.answer)), true
 	n.openShop()
 	n.await(func() bool {
 		return len(n.living("seoul")) == 2 && len(n.living("busan")) == 2 && len(n.living("tokyo")) == 2
 	})
 	return n
+}
+
+// answer is what the issuer's name leads to.
+func (n *nation) answer(w http.ResponseWriter, r *http.Request) {
+	if held := n.held.Load(); held != nil && r.URL.Path == "/token" {
+		held.asked()
+		<-held.released
+	}
+	at := n.front.Load()
+	if at == nil {
+		panic(http.ErrAbortHandler)
+	}
+	at.ServeHTTP(w, r)
 }
 
 // settings are what the sites have in common.

@@ -89,7 +89,7 @@ if (gone) {
 	// Whoever presses something is not sent into nothing: the site is asked first,
 	// unless it was heard just now. Pressing again goes there all the same.
 	const first = (event, control, go) => {
-		if (event.defaultPrevented || performance.now() - heard < 5000 || control.dataset.asked) return
+		if (event.defaultPrevented || performance.now() - heard < 2000 || control.dataset.asked) return
 		event.preventDefault()
 		answers().then((yes) => {
 			control.dataset.asked = 1
