@@ -39,9 +39,9 @@ func TestChecksFindBrokenPromises(t *testing.T) {
 		{"good long after they could", "obeyed", &history{cuts: cuts, endings: []ending{{id: 1, acked: 20 * s, site: "busan"}}, tries: []try{{ending: 1, at: 76 * s, site: "seoul", let: true}}}, 1},
 		{"good long after it was said while they could", "obeyed", &history{cuts: cuts, endings: []ending{{id: 1, acked: 80 * s, site: "busan"}}, tries: []try{{ending: 1, at: 96 * s, site: "seoul", let: true}}}, 1},
 
-		{"goes on for S", "cut off", &history{cuts: cuts, handed: []handed{{at: 19 * s, site: "seoul", client: "shop"}, {at: 50 * s, site: "busan", client: "shop"}}}, 0},
+		{"goes on for S", "cut off", &history{cuts: cuts, handed: []handed{{at: 44 * s, site: "seoul", client: "shop"}, {at: 50 * s, site: "busan", client: "shop"}}}, 0},
 		{"goes on for those who accept it", "cut off", &history{cuts: cuts, handed: []handed{{at: 50 * s, site: "seoul", client: staleClient}}}, 0},
-		{"goes on for ever", "cut off", &history{cuts: cuts, handed: []handed{{at: 41 * s, site: "seoul", client: "shop"}}}, 1},
+		{"goes on for ever", "cut off", &history{cuts: cuts, handed: []handed{{at: 46 * s, site: "seoul", client: "shop"}}}, 1},
 
 		{"back in time", "back", &history{windows: []window{{fault: "x", healed: s, back: 20 * s}}}, 0},
 		{"back too late", "back", &history{windows: []window{{fault: "x", healed: s, back: 32 * s}}}, 1},

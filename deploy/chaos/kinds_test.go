@@ -31,8 +31,8 @@ const (
 	allGone        = "every database is gone"
 )
 
-// cutHolds is longer than three times S: only then can a site be seen to stop.
-func cutHolds(stale time.Duration) time.Duration { return bound*stale + 3*time.Second }
+// cutHolds is longer than a site may go on: only then can it be seen to stop.
+func cutHolds(stale time.Duration) time.Duration { return stops(stale) + 3*time.Second }
 
 var kinds = []kind{
 	{name: brokerKilled, hold: 3 * time.Second, promised: "all, by the other broker"},
@@ -40,12 +40,12 @@ var kinds = []kind{
 	{name: brokerFull, hold: 4 * time.Second, promised: "all but what must be kept on its disk"},
 	{name: brokerSkewed, hold: 4 * time.Second, skews: true, promised: "all"},
 	{name: siteKilled, hold: 4 * time.Second, promised: "all, at another site"},
-	{name: writerSiteDies, hold: 9 * time.Second, promised: "people with an account, at another site"},
-	{name: writerKilled, hold: 9 * time.Second, promised: "people with an account"},
+	{name: writerSiteDies, hold: 8 * time.Second, promised: "people with an account, at another site"},
+	{name: writerKilled, hold: 8 * time.Second, promised: "people with an account"},
 	{name: writerReturns, hold: 4 * time.Second, promised: "people with an account"},
-	{name: writerFrozen, hold: 9 * time.Second, promised: "people with an account"},
+	{name: writerFrozen, hold: 8 * time.Second, promised: "people with an account"},
 	{name: writerFull, hold: 4 * time.Second, promised: "people with an account"},
-	{name: writerCut, hold: 9 * time.Second, promised: "people with an account"},
+	{name: writerCut, hold: 8 * time.Second, promised: "people with an account"},
 	{name: standbyKilled, hold: 3 * time.Second, promised: "all, by the writer"},
 	{name: standbyFrozen, hold: 4 * time.Second, promised: "all, by the writer"},
 	{name: siteCut, promised: "people with an account, there for S"},

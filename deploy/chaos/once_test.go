@@ -79,10 +79,13 @@ func checkOnce(uses []use) (wrong []string) {
 }
 
 // wasted tells whether something good was refused for good, and whoever showed it
-// had only been told to try again.
+// had only been told to try again, and did so afterwards.
 func wasted(all []use) bool {
-	has := func(r result) bool { return slices.ContainsFunc(all, func(u use) bool { return u.result == r }) }
-	return has(gone) && !has(given) && !has(unheard) && !has(kindless)
+	return slices.ContainsFunc(all, func(late use) bool {
+		return late.result == gone && !slices.ContainsFunc(all, func(u use) bool {
+			return u.result != gone && (u.result != busy || u.to > late.from) || u.result == gone && u.from < late.from
+		})
+	})
 }
 
 func kindOf(u use) string {
@@ -122,6 +125,7 @@ func TestWhatIsUsedTwiceIsSeen(t *testing.T) {
 		{"a token's successor again", []use{{code: "a", family: true, next: "b", to: s, result: given}, {code: "a", family: true, next: "b", from: s, to: 2 * s, result: given}}, 0},
 		{"a token's second successor", []use{{code: "a", family: true, next: "b", to: s, result: given}, {code: "a", family: true, next: "c", from: 2 * s, to: 3 * s, result: given}}, 1},
 		{"called used after try again", []use{{code: "a", from: 0, to: s, result: busy}, {code: "a", from: 2 * s, to: 3 * s, result: gone}}, 1},
+		{"called used beside try again", []use{{code: "a", to: 2 * s, result: busy}, {code: "a", from: s, to: 3 * s, result: gone}}, 0},
 		{"different codes", []use{{code: "a", to: s, result: given}, {code: "b", to: s, result: given}}, 0},
 	}
 	for _, tt := range tests {
