@@ -126,9 +126,9 @@ func (c *crowd) looks(ctx context.Context, p *person, which int) {
 	switch {
 	case l.how < refused:
 		c.saw(p.name, way, w.tokens.sub)
-		c.kept(kept{what, p.name, p.acked[which], began, true})
+		c.kept(kept{what, p.name, p.acked[which], began, true, 0})
 	case strings.Contains(l.why, errUnknown.Error()):
-		c.kept(kept{what, p.name, p.acked[which], began, false})
+		c.kept(kept{what, p.name, p.acked[which], began, false, c.databases.links(ctx, way, p.name)})
 	case l.how == lost && ctx.Err() == nil:
 		c.keep(ctx, w, l)
 	}

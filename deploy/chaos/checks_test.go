@@ -49,7 +49,7 @@ func checkSame(all []sighting) (wrong []string) {
 func checkKept(all []kept) (wrong []string) {
 	for _, k := range all {
 		if !k.there && k.looked > k.acked {
-			wrong = append(wrong, fmt.Sprintf("the %s of %s, acknowledged at %s, is not there at %s", k.what, k.who, short(k.acked), short(k.looked)))
+			wrong = append(wrong, fmt.Sprintf("the %s of %s, acknowledged at %s, is not there at %s, and in the primary %d times", k.what, k.who, short(k.acked), short(k.looked), k.rows))
 		}
 	}
 	return wrong

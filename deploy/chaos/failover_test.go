@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
 // databases are the three PostgreSQLs and what an operator's failover tool does
@@ -194,5 +196,16 @@ func (c *databases) rows(ctx context.Context) (n int) {
 	c.must(c.leader().do(ctx, databaseName, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "SELECT count(*) FROM kept").Scan(&n)
 	}))
+	return n
+}
+
+// links counts what the primary holds of an identity; -1: it does not say.
+func (c *databases) links(ctx context.Context, provider, person string) (n int) {
+	err := c.leader().do(ctx, databaseName, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT count(*) FROM links WHERE provider = $1 AND subject = $2", provider, fakeidp.Subject(provider, person)).Scan(&n)
+	})
+	if err != nil {
+		return -1
+	}
 	return n
 }

@@ -108,6 +108,7 @@ type kept struct {
 	acked  time.Duration
 	looked time.Duration
 	there  bool // what was seen then
+	rows   int  // if not: how often the primary had it then, seen from inside
 }
 
 // ending is an acknowledged end of a session.
