@@ -46,7 +46,7 @@ func measureBroker(ctx context.Context, s settings, store, alg string, bare bare
 	p.also = db.pids
 
 	fmt.Printf("\n%s, ID tokens %s: first answer %d ms, on the second start %d ms\n", store, alg, first.Milliseconds(), second.Milliseconds())
-	fmt.Printf("%-20s %3s %8s %8s %8s %6s\n", "", "n", "per CPU-s", "p50", "p99", "errors")
+	fmt.Printf("%-32s %3s %8s %8s %8s %6s\n", "", "n", "per CPU-s", "p50", "p99", "errors")
 	return measureAll(ctx, s, p, db, issuer, u, alg, bare)
 }
 
@@ -56,43 +56,67 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 	if err != nil {
 		return err
 	}
-	idle := p.memory()
-	var peak float64
-	var failed int
-	row := func(name string, n int, r result, bare float64) {
-		printRow(name, n, r, bare)
-		failed += r.failed
-	}
-	for _, n := range workers {
-		statements := db.commits(ctx)
-		r := measure(ctx, p, n, s.each, w.login)
-		row("login", n, r, bare.token)
-		if after := db.commits(ctx); after > 0 && r.done > 0 {
-			fmt.Printf("   %.2f transactions a login at the database\n", float64(after-statements)/float64(r.done))
+	idle, peak, failed := p.memory(), memory{}, 0
+	for _, m := range w.measurements(given, alg, bare) {
+		if !s.only.MatchString(m.name) {
+			continue
 		}
-		peak = max(peak, p.memory())
-	}
-	for _, n := range workers {
-		row("client_credentials", n, measure(ctx, p, n, s.each, w.own), bare.token)
-	}
-	for _, n := range workers {
-		row("JWKS", n, measure(ctx, p, n, s.each, fetching(issuer+"/jwks", "")), bare.document)
-	}
-	row("discovery", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/.well-known/openid-configuration", "")), bare.document)
-	for _, n := range workers {
-		refresh, err := w.refreshing(ctx, n)
-		if err != nil {
-			return err
+		for _, n := range m.workers {
+			do, err := m.prepare(ctx, n)
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+			statements := db.commits(ctx)
+			r := measure(ctx, p, n, s.each, do)
+			printRow(m.name, n, r, m.bare)
+			failed += r.failed
+			if after := db.commits(ctx); m.name == "login" && after > 0 && r.done > 0 {
+				fmt.Printf("   %.2f transactions a login at the database\n", float64(after-statements)/float64(r.done))
+			}
+			if used := p.memory(); used.resident > peak.resident {
+				peak = used
+			}
 		}
-		row("refresh", n, measure(ctx, p, n, s.each, refresh), bare.token)
 	}
-	row("introspection", 8, measure(ctx, p, 8, s.each, w.introspecting(given.Access)), bare.token)
-	row("userinfo", 8, measure(ctx, p, 8, s.each, fetching(issuer+"/userinfo", given.Access)), bare.token)
-	fmt.Printf("memory: %.0f MiB idle after 500 logins, %.0f MiB under load\n", idle, peak)
+	fmt.Printf("memory: %s idle after 500 logins, %s under load\n", idle, peak)
 	if failed > 0 {
 		return fmt.Errorf("%d requests failed", failed)
 	}
 	return nil
+}
+
+// measurement is one line of the report, or several.
+type measurement struct {
+	name    string
+	workers []int
+	bare    float64 // what it is compared with
+	prepare func(ctx context.Context, n int) (task, error)
+}
+
+// measurements are all of them, in the order of the report.
+func (s *website) measurements(given tokens, alg string, bare bareNumbers) []measurement {
+	eight := []int{8}
+	just := func(do task) func(context.Context, int) (task, error) {
+		return func(context.Context, int) (task, error) { return do, nil }
+	}
+	all := []measurement{
+		{"login", workers, bare.token, just(s.login)},
+		{"client_credentials", workers, bare.token, just(s.own)},
+		{"JWKS", workers, bare.document, just(fetching(s.issuer+"/jwks", ""))},
+		{"discovery", eight, bare.document, just(fetching(s.issuer+"/.well-known/openid-configuration", ""))},
+		{"refresh", workers, bare.token, s.refreshing},
+		{"introspection", eight, bare.token, just(s.introspecting(given.Access))},
+		{"userinfo", eight, bare.token, just(fetching(s.issuer+"/userinfo", given.Access))},
+	}
+	if alg != "ES256" {
+		return all // access tokens are signed alike whatever ID tokens are signed with
+	}
+	var strangers pool
+	return append(all,
+		measurement{"introspection, ever new tokens", eight, bare.token, strangers.of(s, s.introspecting)},
+		measurement{"userinfo, ever new tokens", eight, bare.token, strangers.of(s, func(token string) task {
+			return fetching(s.issuer+"/userinfo", token)
+		})})
 }
 
 // meetEverybody makes the accounts that the measured logins are of.

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -32,24 +33,32 @@ func main() {
 
 // settings of one run.
 type settings struct {
-	bongsu string        // the broker's binary
-	each   time.Duration // how long one number is measured
+	bongsu string         // the broker's binary
+	each   time.Duration  // how long one number is measured
+	only   *regexp.Regexp // the names of what is measured
 }
 
 func run(ctx context.Context) error {
 	var s settings
-	var stores string
+	var stores, algs, only string
 	flag.StringVar(&s.bongsu, "bongsu", "./bongsu", "the broker's binary")
 	flag.DurationVar(&s.each, "for", 5*time.Second, "how long one number is measured")
 	flag.StringVar(&stores, "store", "sqlite,postgres", "stores to measure")
+	flag.StringVar(&algs, "alg", "ES256,RS256", "signatures of ID tokens to measure with")
+	flag.StringVar(&only, "only", "", "measure what has a name like this regular expression alone")
 	flag.Parse()
+	named, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	s.only = named
 
 	bare, err := measureBare(ctx, s)
 	if err != nil {
 		return fmt.Errorf("bare server: %w", err)
 	}
 	for name := range strings.SplitSeq(stores, ",") {
-		for _, alg := range []string{"ES256", "RS256"} {
+		for _, alg := range strings.Split(algs, ",") {
 			if err := measureBroker(ctx, s, name, alg, bare); err != nil {
 				return fmt.Errorf("%s %s: %w", name, alg, err)
 			}

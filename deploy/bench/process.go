@@ -76,19 +76,28 @@ func cpuOf(pid int) time.Duration {
 	return time.Duration(total) * time.Second / ticks
 }
 
-// memory is the resident memory of the server, in MiB.
-func (p *process) memory() float64 {
+// memory is what a server holds of the machine's, in MiB: resident in all, and
+// what of it is its own. The rest are pages of the program's file, which the
+// machine reads again when it needs the room.
+type memory struct{ resident, own float64 }
+
+// String says it in a line.
+func (m memory) String() string { return fmt.Sprintf("%.0f MiB (%.0f its own)", m.resident, m.own) }
+
+func (p *process) memory() memory {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		return 0
+		return memory{}
 	}
+	lines := make(map[string]float64)
 	for line := range strings.Lines(string(raw)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, _ := strconv.Atoi(strings.Fields(value)[0])
-			return float64(kb) / 1024
+		name, value, _ := strings.Cut(line, ":")
+		if fields := strings.Fields(value); len(fields) == 2 && fields[1] == "kB" {
+			kb, _ := strconv.Atoi(fields[0])
+			lines[name] = float64(kb) / 1024
 		}
 	}
-	return 0
+	return memory{lines["VmRSS"], lines["RssAnon"]}
 }
 
 // children are the processes below pid.

@@ -12,7 +12,7 @@ func printRow(name string, workers int, r result, bare float64) {
 	if bare > 0 {
 		ratio = fmt.Sprintf("%5.1f %% of bare", 100*r.perCPU()/bare)
 	}
-	fmt.Printf("%-20s %3d %8.0f %8s %8s %6d  %s\n", name, workers, r.perCPU(),
+	fmt.Printf("%-32s %3d %8.0f %8s %8s %6d  %s\n", name, workers, r.perCPU(),
 		r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.failed, ratio)
 	if r.first != nil {
 		fmt.Println("   first error:", r.first)

@@ -104,6 +104,52 @@ func BenchmarkAccountByIdentity(b *testing.B) {
 	}
 }
 
+// What userinfo and introspection ask about a token they have not seen lately.
+func BenchmarkGrantedAccount(b *testing.B) {
+	const grants = 5_000
+	for _, d := range benched {
+		b.Run(d.name, func(b *testing.B) {
+			o := d.options(b)
+			o.Timeout = 10 * time.Minute // to populate, on a busy machine
+			s := mustOpen(b, o)
+			populate(b, s, 100)
+			all := make([]store.Grant, grants)
+			for i := range all {
+				of, err := s.AccountByIdentity(b.Context(), person(int64(i%100)), 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				all[i] = newGrant(b)
+				all[i].LoginID, all[i].AccountID = datedID(b), of.ID
+			}
+			claimAll(b, s, all)
+			for _, n := range []int{1, 8} {
+				b.Run(strconv.Itoa(n), func(b *testing.B) {
+					workers(b, n, func(ctx context.Context, i int64) error {
+						_, _, err := s.GrantedAccount(ctx, all[i*7919%grants].ID)
+						return err
+					})
+				})
+			}
+		})
+	}
+}
+
+func claimAll(b *testing.B, s *Store, grants []store.Grant) {
+	b.Helper()
+	var claiming sync.WaitGroup
+	for part := range slices.Chunk(grants, 100) {
+		claiming.Go(func() {
+			for _, g := range part {
+				if _, err := s.ClaimCode(b.Context(), g); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	claiming.Wait()
+}
+
 func datedID(b *testing.B) string {
 	b.Helper()
 	made, err := id.Dated(time.Now(), rand.Reader)
