@@ -40,7 +40,7 @@ func (b *Broker) openStore(ctx context.Context) error {
 	}
 	how := sqlstore.Options{
 		Driver: b.config.Store.Driver, Path: b.config.Store.Path,
-		Writer: b.config.Store.Writer, Reader: b.config.Store.Reader, Logger: b.logger, Now: b.options.Now,
+		Writer: b.config.Store.Writer, Reader: b.config.Store.Reader, Manual: b.config.Store.Manual, Logger: b.logger, Now: b.options.Now,
 		Patient: true, // what this node keeps itself may do
 	}
 	if b.options.Store != nil {

@@ -16,7 +16,7 @@ import (
 // before this one has ever been served. Close closes the store.
 func IdentityRotation(ctx context.Context, cfg *config.Config, logger *slog.Logger) (rotation *keys.Rotation, closeStore func() error, err error) {
 	opened, err := sqlstore.Open(ctx, sqlstore.Options{
-		Driver: cfg.Store.Driver, Path: cfg.Store.Path, Writer: cfg.Store.Writer, Reader: cfg.Store.Reader, Logger: logger,
+		Driver: cfg.Store.Driver, Path: cfg.Store.Path, Writer: cfg.Store.Writer, Reader: cfg.Store.Reader, Manual: cfg.Store.Manual, Logger: logger,
 	})
 	if err != nil {
 		return nil, nil, err

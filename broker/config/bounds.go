@@ -36,6 +36,7 @@ var words = map[string][]string{
 	"languages.default":     {"ko", "en", "ja"},
 	"log.level":             {"debug", "info", "warn", "error"},
 	"store.driver":          {"sqlite", "postgres"},
+	"store.migrate":         {migrateAuto, migrateManual},
 	"clients.pkce":          {"optional", "required"},
 	"clients.stale":         {staleAllow, "refuse"},
 	"clients.writer_gone":   {client.WriterGoneNode, client.WriterGoneWait},

@@ -146,9 +146,10 @@ func (c *checker) store() {
 		c.add("data_dir", "data_dir is required: the directory for what this node must remember alone")
 	}
 	c.oneOf("store.driver", s.Driver)
+	c.oneOf("store.migrate", s.Migrate)
 	writer, hasWriter := c.secret("store.writer", s.Writer, s.WriterFile, nil)
 	reader, hasReader := c.secret("store.reader", s.Reader, s.ReaderFile, nil)
-	c.config.Store = Store{Driver: s.Driver, Path: c.path(s.Path), Writer: writer, Reader: reader}
+	c.config.Store = Store{Driver: s.Driver, Path: c.path(s.Path), Writer: writer, Reader: reader, Manual: s.Migrate == migrateManual}
 	switch s.Driver {
 	case "sqlite":
 		if s.Path == "" {

@@ -142,6 +142,8 @@ type Store struct {
 	Path   string // sqlite: file
 	Writer string // postgres: DSN, all hosts, read-write
 	Reader string // postgres: DSN of this site's replica; empty reads from the writer
+	// Manual leaves the schema to bongsu migrate; else a node adds what is missing.
+	Manual bool
 }
 
 // Keys is the policy of the signing ring.

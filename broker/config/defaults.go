@@ -8,6 +8,8 @@ import "time"
 const (
 	defaultListen  = "127.0.0.1:8080"
 	defaultDriver  = "sqlite"
+	migrateAuto    = "auto"
+	migrateManual  = "manual"
 	defaultDataDir = "/var/lib/bongsu"
 	defaultPath    = "bongsu.db" // in the data directory
 
@@ -38,7 +40,7 @@ const (
 func defaults() file {
 	return file{
 		Listen:    defaultListen,
-		Store:     fileStore{Driver: defaultDriver},
+		Store:     fileStore{Driver: defaultDriver, Migrate: migrateAuto},
 		DataDir:   defaultDataDir,
 		Keys:      fileKeys{ActiveFor: defaultActiveFor, PublishWindow: defaultPublishWindow, RetireFor: defaultRetireFor},
 		Sessions:  fileSessions{Idle: defaultIdle, Lifetime: defaultLifetime},

@@ -99,6 +99,7 @@ type fileTLS struct {
 
 type fileStore struct {
 	Driver     string `yaml:"driver"`
+	Migrate    string `yaml:"migrate"`
 	Path       string `yaml:"path"`
 	Writer     string `yaml:"writer"`
 	WriterFile string `yaml:"writer_file"`

@@ -14,10 +14,11 @@ import (
 const (
 	exitDone    = 0
 	exitFailed  = 1
-	exitUsage   = 2 // the command line is wrong
-	exitRefused = 3 // a safety check said no
-	exitPartial = 4 // done, but not everywhere yet
-	exitAbsent  = 5 // there is no such thing, or it is so already
+	exitUsage   = 2  // the command line is wrong
+	exitRefused = 3  // a safety check said no
+	exitPartial = 4  // done, but not everywhere yet
+	exitAbsent  = 5  // there is no such thing, or it is so already
+	exitPending = 10 // a plan has something to do
 )
 
 // usageError is a command line that cannot be understood.
@@ -70,6 +71,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if _, ok := errors.AsType[absent](err); ok {
 		return exitAbsent
 	}
+	if _, ok := errors.AsType[pending](err); ok {
+		return exitPending
+	}
 	return exitFailed
 }
 
@@ -95,7 +99,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(),
-		newClient(), newAccount(), newSession(), newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newVersion())
+		newClient(), newAccount(), newSession(), newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newMigrate(), newVersion())
 	completion(root)
 	ownUseLines(root)
 	return root

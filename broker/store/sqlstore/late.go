@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -92,7 +91,7 @@ func (l *late) run(a *attempt) {
 	a.engine, a.err = l.open(l.ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	misfit := errors.Is(a.err, errSchema) || errors.Is(a.err, errServer)
+	misfit := misfits(a.err)
 	switch {
 	case a.err == nil:
 		l.opened.Store(&a.engine)

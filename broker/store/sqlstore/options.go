@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 )
@@ -41,6 +42,10 @@ type Options struct {
 	// [store.ErrUnavailable] then, until one does and its schema was looked at.
 	Patient bool
 
+	// Manual leaves the schema to [Migrate]: a database that lacks something this
+	// program needs is refused. Else what only adds is added when the store is opened.
+	Manual bool
+
 	Conns   int              // of PostgreSQL, for writer and reader each; 0 is 16
 	Timeout time.Duration    // of a verb; 0 is 2 s; an attempt, and the reader, get half of it
 	Now     func() time.Time // nil is time.Now
@@ -51,6 +56,7 @@ type Options struct {
 	Connector func(driver.Connector) driver.Connector
 
 	replica string // of SQLite: a file that stands in for a replica; tests
+	schema  fs.FS  // the migrations, nil is those of this program; tests
 }
 
 func (o *Options) validate() error {
@@ -73,6 +79,9 @@ func (o *Options) validate() error {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.schema == nil {
+		o.schema = migrations
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -32,7 +32,7 @@ func openPostgres(ctx context.Context, o Options, s *Store) error {
 	}
 	writer.breaker = b
 	has := newLate("writer", o.Logger, func(ctx context.Context) (engine, error) {
-		return writer, writer.migrate(ctx, o)
+		return writer, writer.migrate(ctx, o, o.bring)
 	}, writer.close)
 	s.writer = has
 	if o.Reader != "" {
@@ -68,8 +68,7 @@ func (p *postgres) fit(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	behind, err := found.fits(m.latest)
-	if err == nil && behind {
+	if _, err = found.fits(m.latest); err == nil && found.version < m.wanted() {
 		err = fault(nil, fmt.Errorf("schema %d of %d", found.version, m.latest)) // a replica may still be told
 	}
 	return err
@@ -115,8 +114,8 @@ func newPostgres(o Options, dsn string, b *breaker, accept pgconn.ValidateConnec
 
 var errServer = errors.New("sqlstore: PostgreSQL 15 or later with a UTF-8 database is required")
 
-// migrate looks at the server and its schema and brings the latter up to date.
-func (p *postgres) migrate(ctx context.Context, o Options) error {
+// migrate looks at the server and its schema and has do bring the latter up to date.
+func (p *postgres) migrate(ctx context.Context, o Options, do func(ctx context.Context, m *migrator, found schema) error) error {
 	var version int64
 	var encoding string
 	err := p.look(ctx, func(ctx context.Context, q session) error {
@@ -136,11 +135,11 @@ func (p *postgres) migrate(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	behind, err := found.fits(m.latest)
-	if err != nil || !behind {
+	err = do(ctx, m, found)
+	if misfits(err) {
 		return err
 	}
-	return postgresFault(m.up(ctx))
+	return postgresFault(err)
 }
 
 func (p *postgres) schema(ctx context.Context) (schema, error) {

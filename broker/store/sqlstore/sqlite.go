@@ -76,7 +76,7 @@ func newSQLite(ctx context.Context, o Options, path string) (engine, error) {
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(1)
-	if err := migrateSQLite(ctx, o, db); err != nil {
+	if err := migrateSQLite(ctx, o, db, o.bring); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	writer, err := startSQLiteWriter(ctx, db)

@@ -110,6 +110,22 @@ func wantUnavailable(t testing.TB, err error) {
 	}
 }
 
+// EveryVerb calls every verb of an empty store once, in a way that succeeds: what a
+// change of the database that goes on under a program must leave alone.
+func EveryVerb(t *testing.T, s Store) {
+	t.Helper()
+	key := newKey(t)
+	a := open(t, s, key)
+	g := newGrant(t, newID(t), a.ID)
+	claim(t, s, g)
+	prepareOperations(t, s)
+	for _, v := range verbs(t, s, a, key, g) {
+		if err := v.call(t.Context()); err != nil {
+			t.Errorf("%s: %v", v.name, err)
+		}
+	}
+}
+
 func testFailures(t *testing.T, o Options) {
 	s := o.New(t)
 	key := newKey(t)
