@@ -68,6 +68,7 @@ step "chaos" bash deploy/chaos.sh --seed "$((10#$(date +%Y%m%d)))" --hours "$CHA
 step "how long nobody is served" bash deploy/chaos.sh --times
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "a million people" go run ./deploy/bench volume
+step "container image" bash deploy/image.sh
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...
 
 if [ "${#failed[@]}" -gt 0 ]; then
