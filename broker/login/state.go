@@ -79,8 +79,7 @@ func readState(ctx context.Context, t Sealer, text, origin string) (state, error
 	keyID, rest := text[:keyIDLength], text[keyIDLength:]
 	message, encoded := rest[:len(rest)-macLength], rest[len(rest)-macLength:]
 	mac, err := id.Bytes(encoded)
-	purpose, known := purposeOf(message[:1])
-	if err != nil || !known {
+	if err != nil {
 		return state{}, errState
 	}
 	err = t.CheckTag(ctx, sealState, keyID, []byte(message+origin), mac)
@@ -89,6 +88,10 @@ func readState(ctx context.Context, t Sealer, text, origin string) (state, error
 	}
 	if err != nil {
 		return state{}, fmt.Errorf("check state: %w", err)
+	}
+	purpose, known := purposeOf(message[:1])
+	if !known { // and yet signed: by a node of the next version, which runs beside this one
+		return state{}, fmt.Errorf("%w: state of an unknown purpose", seal.ErrUnavailable)
 	}
 	message = message[1:]
 	return state{

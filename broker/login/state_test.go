@@ -92,7 +92,6 @@ func TestForeignStateIsRefused(t *testing.T) {
 	if _, err := readState(t.Context(), h.ring, keyID+s.message()+id.Text(mac), ""); !errors.Is(err, errState) {
 		t.Errorf("a tag of another purpose: %v", err)
 	}
-	keyID, mac = h.ring.Tag(sealState, []byte("x"+s.message()[1:]))
 	if _, err := readState(t.Context(), h.ring, keyID+"x"+s.message()[1:]+id.Text(mac), ""); !errors.Is(err, errState) {
 		t.Errorf("a login of another purpose: %v", err)
 	}

@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("bare server: %w", err)
 	}
 	for name := range strings.SplitSeq(stores, ",") {
-		for _, alg := range strings.Split(algs, ",") {
+		for alg := range strings.SplitSeq(algs, ",") {
 			if err := measureBroker(ctx, s, name, alg, bare); err != nil {
 				return fmt.Errorf("%s %s: %w", name, alg, err)
 			}

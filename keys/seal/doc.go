@@ -10,6 +10,11 @@
 // after it was stored, when every node has read it, and opens as long as what
 // it sealed may live.
 //
+// A program of the next version may seal in a format with the next number while this
+// one is being replaced: what names a key of the ring and has that number could not
+// be checked, which is not the same as invalid. What is sealed is JSON whose members
+// are only ever added to.
+//
 // The package counts nothing and remembers no use: that something opens says
 // who made it, not that it is new. Its keys at rest are package wrap's.
 package seal

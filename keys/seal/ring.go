@@ -23,6 +23,7 @@ var (
 	ErrTooLarge = errors.New("seal: more than 64 KiB")
 
 	errPurpose = errors.New("seal: no purpose")
+	errNewer   = errors.New("sealed by a newer version of this program")
 	errExpired = errors.New("every key has expired")
 
 	encoding = base64.RawURLEncoding.Strict() // one value has one text
@@ -92,7 +93,9 @@ func (r *Ring) Seal(p Purpose, plaintext []byte) (string, error) {
 }
 
 // Open returns what was sealed for p. [ErrInvalid]: it was not, or its key has
-// expired. [ErrUnavailable]: its key is not known here and could not be read.
+// expired. [ErrUnavailable]: its key is not known here and could not be read, or a
+// node of the next version, which runs beside this one while programs are replaced,
+// has sealed it in a format that this one cannot read: it may well be good.
 // An unknown key has the ring read once, at most every 10 seconds.
 func (r *Ring) Open(ctx context.Context, p Purpose, sealed string) ([]byte, error) {
 	if p == "" || len(sealed) > encoding.EncodedLen(maxRaw) {
@@ -102,12 +105,15 @@ func (r *Ring) Open(ctx context.Context, p Purpose, sealed string) ([]byte, erro
 	if err != nil || encoding.EncodedLen(len(raw)) != len(sealed) { // the decoder skips line ends
 		return nil, ErrInvalid
 	}
-	if len(raw) < headerSize+nonceSize+macSize || raw[0] != version {
+	if len(raw) < headerSize+nonceSize+macSize || raw[0] != version && raw[0] != version+1 {
 		return nil, ErrInvalid
 	}
 	k, err := r.key(ctx, string(raw[1:headerSize]))
 	if err != nil {
 		return nil, err
+	}
+	if raw[0] != version {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, errNewer)
 	}
 	plaintext, err := k.aead.Open(raw[headerSize:headerSize], nil, raw[headerSize:], k.associated(p))
 	if err != nil {

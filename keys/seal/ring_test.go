@@ -78,6 +78,17 @@ func keyOf(t testing.TB, sealed string) string {
 	return string(raw[1:9])
 }
 
+// inFormat is a sealed value that says it is of another format.
+func inFormat(t *testing.T, version byte, sealed string) string {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[0] = version
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
 func TestOpen(t *testing.T) {
 	c := newClock()
 	r := open(t, keystest.NewStore(), c.Now)
@@ -104,7 +115,10 @@ func TestOpen(t *testing.T) {
 		{"a line end behind", "login", sealed + "\r\n", seal.ErrInvalid},
 		{"padding", "login", sealed + "==", seal.ErrInvalid},
 		{"the standard alphabet", "login", "+/" + sealed[2:], seal.ErrInvalid},
-		{"another format version", "login", "Ag" + sealed[2:], seal.ErrInvalid},
+		{"the next format, by a key of the ring", "login", inFormat(t, 2, sealed), seal.ErrUnavailable},
+		{"the next format, by a key of nobody's", "login", inFormat(t, 2, mustSeal(t, stranger, "login", "hello")), seal.ErrInvalid},
+		{"a format of before the first", "login", inFormat(t, 0, sealed), seal.ErrInvalid},
+		{"a format of nobody's", "login", inFormat(t, 3, sealed), seal.ErrInvalid},
 		{"a key id that is none", "login", base64.RawURLEncoding.EncodeToString(append([]byte("\x01ABCDEFGH"), make([]byte, 40)...)), seal.ErrInvalid},
 		{"more than can be sealed", "login", strings.Repeat("A", 100<<10), seal.ErrInvalid},
 	}
