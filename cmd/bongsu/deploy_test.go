@@ -117,7 +117,7 @@ func TestContainerFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if wanted := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(file(t, "../go.mod"))[1]; !strings.Contains(text, "golang:"+wanted+" ") {
+	if wanted := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(file(t, "../go.mod"))[1]; !strings.Contains(text, "golang:"+wanted+"\n") {
 		t.Errorf("go.mod wants Go %s, the container is built with another", wanted)
 	}
 }
