@@ -78,7 +78,7 @@ func browser(t *testing.T, write func(w http.ResponseWriter, r *http.Request) er
 	if err := write(w, r); err != nil {
 		t.Fatal(err)
 	}
-	return w.Result().Cookies() //nolint:bodyclose // a recorder has nothing to close
+	return w.Result().Cookies()
 }
 
 func request(t *testing.T, cookies []*http.Cookie) *http.Request {

@@ -310,7 +310,9 @@ func shops() []*client.Client {
 	passkeys.ID, passkeys.MinACR = "passkeys", "phr"
 	patient := shop
 	patient.ID, patient.WriterGone = "patient", client.WriterGoneWait
-	return []*client.Client{&shop, &strict, &third, &narrow, &machine, &passkeys, &patient}
+	lenient := shop
+	lenient.ID, lenient.StaleAllowed = "lenient", true
+	return []*client.Client{&shop, &strict, &third, &narrow, &machine, &passkeys, &patient, &lenient}
 }
 
 func newHouse(t testing.TB) *house {
