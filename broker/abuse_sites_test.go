@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/dev"
 	"github.com/bongsu/bongsu/broker/dev/switchboard"
 	"github.com/bongsu/bongsu/broker/store"
@@ -296,16 +297,30 @@ func TestAB64DisabledAtOneSite(t *testing.T) {
 	}
 }
 
-// AB-65: a site that is cut off when somebody is disabled rotates no refresh token;
-// together again the disabling stands, over whatever was done there since.
+// AB-65: a site that is cut off when somebody is disabled serves them for S at
+// most and rotates no refresh token; together again the disabling stands, over
+// whatever was done there since.
 func TestAB65DisabledDuringAPartition(t *testing.T) {
-	r := newRealm(t)
-	before := r.redeem("busan", r.code(brokertest.NewBrowser(t), "busan"))
+	r := newRealm(t, func(o *dev.Options) {
+		o.Configure = func(c *config.Config) { c.Contact.StaleAfter = 8 * time.Second }
+	})
+	b := brokertest.NewBrowser(t)
+	before := r.redeem("busan", r.code(b, "busan"))
 	r.turn("busan", switchboard.SiteCut)
 	r.disable("seoul")
 	r.pass("busan knows no writer", func() bool { return !r.i.Site("busan").Broker().Contact().Writer() })
 	if got := r.refresh("busan", before.text("refresh_token")); got.yes() && got.text("refresh_token") != "" {
 		t.Errorf("cut off, busan rotates: %+v", got)
+	}
+	// What the others signed last counts as contact for half a minute.
+	for cut := time.Now(); r.code(brokertest.NewBrowser(t), "busan") != ""; {
+		if time.Since(cut) > 2*time.Minute {
+			t.Fatal("S is never over at busan")
+		}
+		<-time.After(time.Second)
+	}
+	if got := b.Open(r.authorize("busan", url.Values{"prompt": {"none"}})); got.URL.Query().Get("code") != "" {
+		t.Errorf("after S the session gave a code, at %s", got.URL)
 	}
 	r.turn("busan", switchboard.SiteOK)
 	for _, s := range r.i.Sites() {

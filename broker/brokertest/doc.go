@@ -6,7 +6,8 @@
 //	page := b.SignIn(i, "kakao", "minji")
 //
 // brokertest.Start(t, brokertest.ThreeSites) starts three sites behind one front
-// door; i.Site("seoul").Stop() takes one away.
+// door; i.Site("seoul").Turn(ctx, switchboard.SiteDead) takes one away, and
+// switchboard.SiteOK brings it back.
 //
 // It is broker/dev with a [testing.TB] around it: what fails ends the test, what
 // was started is stopped with it. It knows no more of the walk than a person

@@ -17,7 +17,9 @@
 //	port N+30   tokyo           http://localhost:N+30     gossip on N+31
 //
 // Each has a broker, keys, an identity, a data directory and a negative log of its
-// own, and stands inside a hull (package hull) that the switchboard turns:
+// own, its address is its origin, to which the logins that began there return, and
+// the others ask it things at a free port that gossip names. It stands inside a hull
+// (package hull) that the switchboard turns:
 //
 //	ok      everything passes
 //	dead    connections are refused, the broker is closed; back to ok it is built anew from its disk
