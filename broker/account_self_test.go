@@ -239,7 +239,7 @@ func outageOfTheAccountPages(t *testing.T, end, begin func(*pgtest.Server)) {
 	}
 	saysSo(t, "the language", time.Now(), language.Click("language-ja"))
 	begin(server)
-	eventually(t, "the database is taken into use again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	eventually(t, "the database is taken into use again", func() bool { return takesWrites(n) })
 	if page := pages["delete"].Click("onward"); !page.Has("go") {
 		t.Errorf("deleting does not go on: %d %s", page.Status, page.Text())
 	}

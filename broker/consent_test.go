@@ -83,7 +83,7 @@ func outageAtTheConsentPage(t *testing.T, end, begin func(*pgtest.Server)) {
 	saysSo(t, "the yes", began, b.Click("agree"))
 	saysSo(t, "the question", time.Now(), b.Open(question))
 	begin(server)
-	eventually(t, "the database is taken into use again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	eventually(t, "the database is taken into use again", func() bool { return takesWrites(n) })
 	if page := b.Click("onward"); !page.Has("agree") {
 		t.Fatalf("the question is gone: %d %s", page.Status, page.Text())
 	}
@@ -109,7 +109,7 @@ func TestConsentWithoutAWriter(t *testing.T) {
 	}
 	couldNotCheck(t, "its code", n.Redeem(answer))
 	server.ReadOnly(false)
-	eventually(t, "the database takes writes again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	eventually(t, "the database takes writes again", func() bool { return takesWrites(n) })
 	if got := n.Redeem(answer); got.Status != http.StatusOK {
 		t.Errorf("the code gives %d %s", got.Status, got.Body)
 	}

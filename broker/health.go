@@ -1,11 +1,9 @@
 package broker
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/bongsu/bongsu/broker/oauth"
 	"github.com/bongsu/bongsu/broker/store"
@@ -15,12 +13,12 @@ import (
 func (b *Broker) livez(w http.ResponseWriter, _ *http.Request) error { return okay(w) }
 
 // readyz answers whether a login could succeed here: this site has keys that
-// sign, which one that has just joined may not have yet, the store takes writes or
-// its replica is fresh enough without, everything that no longer holds was read, and
-// this node is not about to stop. It never asks a provider or a peer; in the first two
-// seconds of a node at most it waits for what peers were asked when it started. What
-// is lacking all the same is named below the ok: writes, or a provider whose id was
-// migrated.
+// sign, which one that has just joined may not have yet, the store takes writes, or
+// a replica of it answers and this node decides about its codes itself, everything
+// that no longer holds was read, and this node is not about to stop. It never asks a
+// provider or a peer; in the first two seconds of a node at most it waits for what
+// peers were asked when it started. What is lacking all the same is named below the
+// ok: what people cannot do without the writer, or a provider whose id was migrated.
 func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
 	if b.draining.Load() {
 		return oauth.TemporarilyUnavailable("The node is about to stop.")
@@ -34,20 +32,14 @@ func (b *Broker) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := b.signing.Ready(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-	defer cancel()
-	lacks := b.shortcomings()
-	if err := b.store.Ping(ctx); err != nil {
-		state := b.contact.State()
-		if b.config.Store.Reader == "" || !state.Serves(false) {
-			return err
-		}
-		lacks = append(lacks, "the database takes no writes: people with an account log in, nobody else does")
+	but, err := b.storeServes(r.Context())
+	if err != nil {
+		return err
 	}
 	if b.negative.ReadAt().IsZero() {
 		return fmt.Errorf("what no longer holds has not been read yet: %w", store.ErrUnavailable)
 	}
-	return okay(w, lacks...)
+	return okay(w, append(but, b.shortcomings()...)...)
 }
 
 // shortcomings are what a node that is ready lacks all the same, in words.

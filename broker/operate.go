@@ -86,7 +86,7 @@ func (b *Broker) buildDesk(context.Context) error {
 	}
 	var err error
 	b.desk, err = admin.New(admin.Options{
-		Site: b.config.Site, Node: b.node(), Operators: operators(b.config), Providers: ways, Board: b.board,
+		Site: b.config.Site, Node: b.node(), Operators: operators(b.config), Providers: ways, Board: b.board, Contact: b.contact.State,
 		Negatives: b.negative, Facts: b.store, Outages: b.store, Coverage: b.coverage, Drills: b.drills, Audit: b.audit,
 		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
 		Websites: admin.Websites{

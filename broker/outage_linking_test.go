@@ -94,7 +94,7 @@ func (c *changing) signIn(person string) *browser.Page {
 func (c *changing) back(t *testing.T) {
 	t.Helper()
 	n := c.n
-	eventually(t, "the database is taken into use again", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	eventually(t, "the database is taken into use again", func() bool { return takesWrites(n) })
 	if page := c.beginning.Click("onward"); !page.Has("link-naver") {
 		t.Errorf("beginning: at %s: %s", page.URL, page.Text())
 	}

@@ -17,7 +17,11 @@ func (b *Broker) buildStatus(context.Context) error {
 	}
 	var err error
 	b.status, err = status.New(status.Options{
-		Look:  func() status.View { return status.FromBoard(b.board.Snapshot()) },
+		Look: func() status.View {
+			v := status.FromBoard(b.board.Snapshot())
+			v.Limits = limitsIn(b.contact.State())
+			return v
+		},
 		Sites: b.siteNames(), Ways: ways, Paused: b.paused,
 		Retired:  func(id string) bool { return b.standing(id) == login.Retired },
 		Language: b.config.Languages.Default, Pages: b.pages, Now: b.options.Now,

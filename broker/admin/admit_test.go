@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/contact"
 )
 
 // target is where a route is found, about something that exists.
@@ -87,7 +88,7 @@ func TestOnlyOperatorsAreAdmitted(t *testing.T) {
 func mustOptions(t *testing.T, h *house) Options {
 	t.Helper()
 	return Options{
-		Site: "seoul", Node: "a", Providers: []Provider{{ID: "kakao"}}, Board: board{}, Negatives: h.facts, Facts: h.store,
+		Site: "seoul", Node: "a", Providers: []Provider{{ID: "kakao"}}, Board: board{}, Contact: func() contact.State { return contact.State{} }, Negatives: h.facts, Facts: h.store,
 		Outages: h.store, Coverage: h.ledger, Drills: h.drills, Instances: h.store, Credentials: h.secrets, Audit: audit.New(nil, nil, nil),
 		Websites: h.websites(), People: h.people(),
 	}

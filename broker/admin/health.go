@@ -14,8 +14,13 @@ func (h *Handler) health(c *call) (any, error) {
 	s := h.o.Board.Snapshot()
 	return Health{
 		Site: h.o.Site, Node: h.o.Node, At: s.At, Isolated: s.Isolated, Contact: s.Contact(), Sites: s.Sites(), Rows: s.Matrix(),
-		Standing: h.states(c.ctx),
+		Standing: h.states(c.ctx), Mode: h.mode(),
 	}, nil
+}
+
+func (h *Handler) mode() Mode {
+	s := h.o.Contact()
+	return Mode{Name: s.Mode.String(), Stale: s.Stale, Since: s.Since, Means: s.Means()}
 }
 
 func (h *Handler) explain(c *call) (any, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/account"
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/client"
+	"github.com/bongsu/bongsu/broker/contact"
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
@@ -115,6 +116,7 @@ func (p *published) Adopt(context.Context) error {
 // house is an admin listener with everything real behind it but the providers.
 type house struct {
 	t        *testing.T
+	contact  contact.State
 	now      time.Time
 	store    *cuttable
 	facts    *negative.Set
@@ -192,7 +194,7 @@ func (h *house) serve(clock func() time.Time) {
 	h.must(err)
 	h.register(clock)
 	handler, err := New(Options{
-		Site: "seoul", Node: "a", Operators: h.operators(), Providers: configured, Board: board, Negatives: h.facts, Facts: h.store,
+		Site: "seoul", Node: "a", Operators: h.operators(), Providers: configured, Board: board, Contact: func() contact.State { return h.contact }, Negatives: h.facts, Facts: h.store,
 		Instances: h.store, Credentials: h.secrets, Outages: h.store, Coverage: h.ledger, Drills: h.drills, Reread: h.outages.Read, Now: clock,
 		Websites: h.websites(), People: h.people(),
 		Audit: audit.New(slog.New(slog.DiscardHandler), []byte("key"), func(e audit.Event) { h.events = append(h.events, e) }),

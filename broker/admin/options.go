@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/audit"
+	"github.com/bongsu/bongsu/broker/contact"
 	"github.com/bongsu/bongsu/broker/coverage"
 	"github.com/bongsu/bongsu/broker/credential"
 	"github.com/bongsu/bongsu/broker/drill"
@@ -124,6 +125,7 @@ type Options struct {
 	Providers  []Provider // in the operator's order
 
 	Board     Board
+	Contact   func() contact.State
 	Negatives Negatives
 	Facts     Facts
 	Outages   Outages
@@ -142,7 +144,7 @@ type Options struct {
 }
 
 func (o *Options) validate() error {
-	if o.Site == "" || o.Node == "" || len(o.Providers) == 0 || o.Board == nil || o.Negatives == nil || o.Facts == nil ||
+	if o.Site == "" || o.Node == "" || len(o.Providers) == 0 || o.Board == nil || o.Contact == nil || o.Negatives == nil || o.Facts == nil ||
 		o.Outages == nil || o.Coverage == nil || o.Drills == nil || o.Instances == nil || o.Credentials == nil || o.Audit == nil ||
 		!o.Websites.complete() || !o.People.complete() {
 		return errors.New("admin: every option but Operators, Reread and Now is required")

@@ -24,9 +24,18 @@ type Health struct {
 	At       time.Time         `json:"at"`
 	Isolated bool              `json:"isolated"` // this site is cut off: its verdicts say little
 	Contact  bool              `json:"contact"`  // more than half of the sites were heard
+	Mode     Mode              `json:"mode"`
 	Sites    []health.SiteView `json:"sites"`
 	Rows     []health.Row      `json:"providers"`
 	Standing []ProviderState   `json:"standing"`
+}
+
+// Mode is what this node may do now.
+type Mode struct {
+	Name  string    `json:"name"` // "full", "writer_lost", "cut_off" or "alone"
+	Stale bool      `json:"stale,omitempty"`
+	Since time.Time `json:"since"`
+	Means string    `json:"means"` // for people, in one line
 }
 
 // ProviderState is what operators say about one provider.

@@ -60,6 +60,21 @@ func (s State) Serves(staleAllowed bool) bool {
 	return false
 }
 
+// Means is what the state means for people, in one line for operators.
+func (s State) Means() string {
+	switch {
+	case s.Mode == Full:
+		return "the database's writer takes writes: everything works"
+	case s.Mode == WriterLost:
+		return "the database's writer is lost: people with an account log in, nothing new is decided"
+	case s.Mode == CutOff && !s.Stale:
+		return "this site is cut off from the others: people with an account log in by what its replica knows, nothing new is decided"
+	case s.Mode == CutOff:
+		return "this site is cut off for longer than contact.stale_after: people log in only to websites that allow it"
+	}
+	return "no database answers: nobody logs in whom the database would have to know"
+}
+
 // Seen is what the mode is decided from. Times are when the question was asked
 // whose answer is meant; the zero time is never.
 type Seen struct {

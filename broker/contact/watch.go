@@ -269,14 +269,6 @@ func (w *Watch) log(ctx context.Context, was, is State) {
 	}
 	seen := w.look()
 	attrs = append(attrs, slog.Int("sites", seen.Sites), slog.Int("heard", seen.Heard))
-	attrs = append(attrs, slog.String("what", words[is.Mode]))
+	attrs = append(attrs, slog.String("what", is.Means()))
 	w.o.Logger.LogAttrs(ctx, level, "what this node may do", attrs...)
-}
-
-// words are what a mode means for people, in one line for operators.
-var words = map[Mode]string{
-	Full:       "the database's writer takes writes: everything works",
-	WriterLost: "the database's writer is lost: people with an account log in, nothing new is decided",
-	CutOff:     "this site is cut off from the others: people log in by what its replica knows",
-	Alone:      "no database answers: nobody logs in whom the database would have to know",
 }

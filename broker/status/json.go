@@ -23,7 +23,10 @@ type Report struct {
 	Site string    `json:"site"` // that made it
 	// State is "fine", "partly", "slow", "some", "hard", "unknown" or "stale",
 	// as the heading of the page says it.
-	State     string           `json:"state"`
+	State string `json:"state"`
+	// Limits is "accounts" while nobody can open an account or change how they log
+	// in, "websites" while most websites cannot be logged in to, and else absent.
+	Limits    string           `json:"limits,omitempty"`
 	Providers []ReportProvider `json:"providers"`
 	Sites     []ReportSite     `json:"sites"`
 	Incidents []ReportIncident `json:"incidents"` // the latest first
@@ -59,7 +62,7 @@ type ReportIncident struct {
 
 func (s *Status) report(now time.Time, v View, verdict web.StatusVerdict) Report {
 	r := Report{
-		Schema: Schema, Made: now.UTC().Truncate(time.Minute), Site: v.Site, State: string(verdict),
+		Schema: Schema, Made: now.UTC().Truncate(time.Minute), Site: v.Site, State: string(verdict), Limits: string(v.Limits),
 		Providers: []ReportProvider{}, Sites: []ReportSite{}, Incidents: []ReportIncident{},
 	}
 	for _, site := range v.Sites {

@@ -222,7 +222,7 @@ func (s *Status) document(lang string) (*document, error) {
 func (s *Status) page(lang string, now time.Time, v View, verdict web.StatusVerdict, age time.Duration) (*document, error) {
 	page := web.Status{
 		Frame:   web.Frame{Lang: lang, LangPath: Path},
-		Verdict: verdict, Made: now, Age: age, Site: v.Site, Silent: v.silent(), JSONHref: JSONPath,
+		Verdict: verdict, Made: now, Age: age, Site: v.Site, Limits: v.Limits, Silent: v.silent(), JSONHref: JSONPath,
 	}
 	for _, site := range v.Sites {
 		page.Sites = append(page.Sites, site.Name)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/web"
 )
 
 // State is how a provider is, as the public is told.
@@ -24,6 +25,7 @@ type View struct {
 	At        time.Time // of the last evaluation
 	Site      string    // whose view it is
 	Sites     []Site    // as configured, this one included
+	Limits    web.StatusLimits
 	Providers []Provider
 }
 

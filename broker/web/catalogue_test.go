@@ -93,7 +93,7 @@ func TestCataloguesHoldWhatIsUsed(t *testing.T) {
 		}
 	}
 	// Keys that are put together from a kind of way, reason, device, state or problem.
-	built := regexp.MustCompile(`^(way\.\w+\.(button|name|login|by)|note\.\w+(\.on)?|notice\.\w+\.(fact|any)|notice\.partial\.\w+\.(fact|on)|state\.\w+|site\.\w+|status\.(verdict|reading|lead)\.\w+|incident\.\w+\.\w+|(everywhere|data|delete)\.(text|yes)|ended\.(device|all|account)(_lead)?|\w+\.(title|lead))$`)
+	built := regexp.MustCompile(`^(way\.\w+\.(button|name|login|by)|note\.\w+(\.on)?|notice\.\w+\.(fact|any)|notice\.partial\.\w+\.(fact|on)|state\.\w+|site\.\w+|status\.(verdict|reading|lead|limits)\.\w+|incident\.\w+\.\w+|(everywhere|data|delete)\.(text|yes)|ended\.(device|all|account)(_lead)?|\w+\.(title|lead))$`)
 	all := catalogues(t)
 	for key, korean := range all["ko"].phrases {
 		if !built.MatchString(key) && !strings.Contains(source.String(), `"`+key+`"`) {

@@ -16,6 +16,7 @@ type Status struct {
 	Age     time.Duration // how old the news behind it was then; told when Verdict is StatusStale
 	Site    string        // name of the site that took it
 	Sites   []string      // columns
+	Limits  StatusLimits  // what this site cannot do for people now, whatever the ways are like
 	// Silent are those of Sites that were not heard from; the cells below them
 	// are unknown.
 	Silent    []string
@@ -24,6 +25,16 @@ type Status struct {
 	Incidents []StatusIncident // the latest first
 	JSONHref  string           // the same for programs; empty hides the link
 }
+
+// StatusLimits is what a site whose database is away cannot do for people.
+type StatusLimits string
+
+// The limits.
+const (
+	LimitNone     StatusLimits = ""
+	LimitAccounts StatusLimits = "accounts" // nothing new: no accounts, no changes
+	LimitWebsites StatusLimits = "websites" // most websites cannot be logged in to
+)
 
 // StatusVerdict is the one sentence that stands above everything.
 type StatusVerdict string
@@ -93,6 +104,7 @@ type statusPage struct {
 	At       string // the time of day, exact to the second
 	Site     string
 	Stale    string // what the heading becomes when the copy is old
+	Limits   string // what this site cannot do; empty: nothing
 	Table    string // what the table is called
 	Columns  []statusColumn
 	Rows     []statusRow
@@ -146,6 +158,9 @@ func (v Status) model(s *scene) (any, error) {
 	heading := v.sentence(s, verdict)
 	if verdict == StatusSome || verdict == StatusHard {
 		p.Lead = s.text("status.lead." + string(verdict))
+	}
+	if v.Limits != LimitNone && verdict != StatusStale {
+		p.Limits = s.text("status.limits." + string(v.Limits))
 	}
 	p.Page = s.page(heading)
 	p.Page.Title, p.Page.StatusHref = heading+" - "+s.text("status.name"), ""

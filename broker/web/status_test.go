@@ -35,6 +35,8 @@ func statusViews(lang string) map[string]View {
 	slow.Incidents = []StatusIncident{{Way: line, Slow: true, Detected: checkedAt}}
 	stale := page(StatusStale)
 	stale.Age = 3 * time.Minute
+	limited, closed := page(StatusFine, StatusReading{Kind: ReadingFine}), page(StatusFine, StatusReading{Kind: ReadingFine})
+	limited.Limits, closed.Limits = LimitAccounts, LimitWebsites
 	hard := page(StatusHard, StatusReading{Kind: ReadingProvider, Ways: []Way{kakao, naver}}, StatusReading{Kind: ReadingPaused, Ways: []Way{line}})
 	return map[string]View{
 		"status":         page(StatusFine, StatusReading{Kind: ReadingFine}),
@@ -47,6 +49,8 @@ func statusViews(lang string) map[string]View {
 		"status path":    page(StatusSome, StatusReading{Kind: ReadingPath, Ways: []Way{kakao}, Sites: []string{"seoul", "jeju"}}),
 		"status alone":   page(StatusSome, StatusReading{Kind: ReadingAlone, Ways: []Way{kakao}}),
 		"status plain":   page(StatusHard, StatusReading{Kind: ReadingPlain, Ways: []Way{kakao}}),
+		"status limited": limited,
+		"status closed":  closed,
 		"status unknown": page(StatusUnknown, StatusReading{Kind: ReadingUnknown}),
 	}
 }

@@ -68,6 +68,7 @@ func healthTable(out io.Writer, got admin.Health) {
 		}
 		say(out, "\n")
 	}
+	say(out, "node %s/%s: %s since %s: %s\n", got.Site, got.Node, got.Mode.Name, when(got.Mode.Since), got.Mode.Means)
 	if got.Isolated {
 		say(out, "site %s is cut off from the network: its verdicts say little\n", got.Site)
 	}

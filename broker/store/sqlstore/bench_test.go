@@ -188,3 +188,18 @@ func percentile(took []time.Duration, p int) time.Duration {
 	slices.Sort(took)
 	return took[(len(took)-1)*p/100]
 }
+
+// A beat is written every second, whether anybody logs in or not.
+func BenchmarkBeat(b *testing.B) {
+	for _, d := range dialects {
+		b.Run(d.name, func(b *testing.B) {
+			s := mustOpen(b, d.options(b))
+			b.ResetTimer()
+			for b.Loop() {
+				if _, err := s.WriteBeat(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
