@@ -137,7 +137,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte) {
 		e, err := unpack(file, h, key)
 		switch {
-		case err == nil && string(file) != string(good):
+		case err == nil && (e.At != 1 || e.Watermark != 2 || string(e.Data) != `[]`): // of another process of the fuzzer
 			t.Errorf("believed %+v", e)
 		case err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrNewer):
 			t.Errorf("refused without a reason: %v", err)
