@@ -106,6 +106,43 @@ func TestComposeOfOneSite(t *testing.T) {
 	}
 }
 
+// The example of a database over three sites waits for no standby that may be
+// lost, lets no primary come back unseen, and tells nobody's password.
+func TestPatroniOfThreeSites(t *testing.T) {
+	text := file(t, "patroni/seoul.yaml")
+	var p struct {
+		Etcd3     struct{ Hosts []string }
+		Bootstrap struct {
+			DCS struct {
+				TTL          int
+				LoopWait     int    `yaml:"loop_wait"`
+				RetryTimeout int    `yaml:"retry_timeout"`
+				Mode         string `yaml:"synchronous_mode"`
+				Strict       bool   `yaml:"synchronous_mode_strict"`
+				Count        int    `yaml:"synchronous_node_count"`
+				PostgreSQL   struct{ Parameters map[string]any }
+			}
+		}
+		Watchdog struct{ Mode string }
+	}
+	if err := yaml.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	dcs := p.Bootstrap.DCS
+	if dcs.TTL < 20 || dcs.LoopWait+2*dcs.RetryTimeout > dcs.TTL {
+		t.Errorf("a leader that lives may lose its place: %+v", dcs)
+	}
+	if dcs.Mode != "quorum" || !dcs.Strict || dcs.Count != 1 || dcs.PostgreSQL.Parameters["synchronous_commit"] != "on" {
+		t.Errorf("a write may stand at one site alone: %+v", dcs)
+	}
+	if p.Watchdog.Mode != "required" || len(p.Etcd3.Hosts) != 3 {
+		t.Errorf("a primary that thaws goes on, or two places vote: %+v", p)
+	}
+	if strings.Contains(text, "password:") {
+		t.Error("the file holds passwords")
+	}
+}
+
 // The image has no root and is built of what there is.
 func TestContainerFile(t *testing.T) {
 	text := file(t, "Containerfile")
