@@ -37,8 +37,9 @@ func (w *wire) between(s *sqlstore.Store) sqlstore.Between {
 	return sqlstore.Between{Writer: w.pass, Replica: func(ctx context.Context) (*sqlstore.Store, error) { return s, w.pass(ctx) }}
 }
 
-// readyWithin bounds how long a node takes to serve from its disk alone.
-const readyWithin = 5 * time.Second
+// readyWithin bounds how long a node takes to serve from its disk alone, on a busy
+// machine: one that waits for every question to the database takes longer.
+const readyWithin = 15 * time.Second
 
 func stored(id string) store.Client {
 	hash := client.HashSecret("a secret of more than thirty-two characters")
@@ -108,7 +109,7 @@ func TestANodeStartsFromItsDiskAlone(t *testing.T) {
 			eventually(t, "a client that was removed meanwhile is unknown", func() bool {
 				return n.Ask(http.MethodGet, authorize("later")).Status == http.StatusBadRequest
 			})
-			if took := time.Since(back); took > 5*time.Second { // R
+			if took := time.Since(back); took > obeyedWithin {
 				t.Errorf("that took %s", took)
 			}
 			eventually(t, "nothing of the disk is in use", func() bool { return strings.Contains(n.Log(), `"event":"snapshot.replaced"`) })

@@ -136,7 +136,7 @@ func TestDeadSite(t *testing.T) {
 	if asked, status := answeredBy(t, i.Issuer()+"/jwks"); asked != "busan" || status != http.StatusOK {
 		t.Errorf("%q answers %d", asked, status)
 	}
-	if took := moves(t, i, "busan"); took < 2*time.Second || took > 4*time.Second {
+	if took := moves(t, i, "busan"); took < 2*time.Second || took > 10*time.Second {
 		t.Errorf("the writer moved after %s", took)
 	}
 	if err := pings(t, busan); err != nil {
@@ -184,7 +184,7 @@ func TestFrozenSite(t *testing.T) {
 		status, _ := within(t, seoul.URL()+"/jwks", time.Minute)
 		waiting <- status
 	}()
-	for n, most := range []time.Duration{2 * time.Second, 500 * time.Millisecond, 500 * time.Millisecond} {
+	for n, most := range []time.Duration{10 * time.Second, 900 * time.Millisecond, 900 * time.Millisecond} {
 		began := time.Now()
 		asked, status := answeredBy(t, i.Issuer()+"/jwks")
 		if took := time.Since(began); asked != "busan" || status != http.StatusOK || took > most {
@@ -303,7 +303,7 @@ func TestSiteThatFreezesUnderAPersonsHands(t *testing.T) {
 	if err := <-frozen; err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 7*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("the person waited %s", took)
 	}
 	if !page.Has("way-naver") && !page.Has("greeting") {

@@ -150,7 +150,7 @@ func TestASlowHandler(t *testing.T) {
 	began := time.Now()
 	_, err := asker.Ask(t.Context(), answerer.String(), "never", nil)
 	wants(t, err, ErrUnknown)
-	if took := time.Since(began); took > AnswerWithin+500*time.Millisecond {
+	if took := time.Since(began); took > 2*AnswerWithin {
 		t.Errorf("waited for %s", took)
 	}
 	if _, err := asker.Ask(t.Context(), answerer.String(), "echo", nil); err != nil {

@@ -171,7 +171,7 @@ func TestTwoProcessesStartWhileNoDatabaseAnswers(t *testing.T) {
 		s.await("node that starts from its disk alone", func() bool { return p.serving(s) })
 		took := time.Since(began)
 		t.Logf("serving from the disk alone after %s", took.Round(time.Millisecond))
-		if took > 5*time.Second {
+		if took > 15*time.Second { // a busy machine's
 			t.Errorf("it took %s", took)
 		}
 		s.await("word that the node goes by its disk", func() bool { return s.log.event("snapshot.served") != nil })
