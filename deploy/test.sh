@@ -7,7 +7,7 @@
 #   race      the race detector: keys, login, session and their kin        420 s
 #   faults    every fault of a provider, and three real processes in
 #             network namespaces, as root                                  240 s
-#   browser   real Chromium                                                240 s
+#   browser   real Chromium                                                300 s
 #
 # A lane fails when a test does, or when it takes longer than its budget. What
 # the tests need is installed first and everything is built, on budgets of their
