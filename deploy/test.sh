@@ -29,7 +29,7 @@ export elsewhere
 
 # What the race detector watches: much concurrency, no SQL engine, which is slow
 # under it.
-race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/... ./broker/drill ./broker/outage ./broker/coverage ./broker/status ./broker/limit ./broker/backchannel ./broker/roster ./broker/history ./broker/consent ./broker/credential ./broker/assertion ./broker/arbiter ./broker/journal/... ./broker/health/...)
+race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/... ./broker/drill ./broker/outage ./broker/coverage ./broker/status ./broker/limit ./broker/backchannel ./broker/roster ./broker/history ./broker/consent ./broker/credential ./broker/assertion ./broker/arbiter ./broker/journal/... ./broker/peer ./broker/borrow ./broker/contact ./broker/handoff ./broker/continuation ./broker/snapshot ./broker/health/...)
 export race_packages_text="${race_packages[*]}"
 
 # A finding of a linter does not keep the tests from telling theirs.
