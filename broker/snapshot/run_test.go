@@ -54,7 +54,7 @@ func TestWhatCameFromTheDiskIsReplacedAsSoonAsTheStoreAnswers(t *testing.T) {
 		if _, err := h.start(h.open()); err != nil {
 			t.Fatal(err)
 		}
-		h.away = true
+		h.away.Store(true)
 		s := h.open()
 		if _, err := h.start(s); err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestWhatCameFromTheDiskIsReplacedAsSoonAsTheStoreAnswers(t *testing.T) {
 		if len(s.Served()) != 7 {
 			t.Errorf("while the store is away this node goes by %v", s.Served())
 		}
-		h.away = false
+		h.away.Store(false)
 		time.Sleep(askEvery + time.Millisecond)
 		synctest.Wait()
 		if served := s.Served(); len(served) != 0 || !strings.Contains(h.log.String(), "event=snapshot.replaced") {
@@ -104,13 +104,13 @@ func TestASecretThatTheStoreContradictsIsTold(t *testing.T) {
 	if _, err := h.start(h.open()); err != nil {
 		t.Fatal(err)
 	}
-	h.away = true
+	h.away.Store(true)
 	s := h.open()
 	var told []string
 	if _, err := s.Secrets(smallStore{h}, func(name string) { told = append(told, name) }).EnsureSecret(t.Context(), "subject salt", nil); err != nil {
 		t.Fatal(err)
 	}
-	h.away = false
+	h.away.Store(false)
 	h.secrets["subject salt"] = []byte("another salt")
 	s.askAgain(t.Context())
 	if len(told) != 1 || told[0] != "subject salt" || !strings.Contains(h.log.String(), "event=snapshot.contradicted") {

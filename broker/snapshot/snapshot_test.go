@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ type house struct {
 	registry *prometheus.Registry
 	o        Options
 
-	away     bool
+	away     atomic.Bool
 	sealing  []seal.Record
 	signing  []keys.Record
 	identity []keys.IdentityRecord
@@ -82,7 +83,7 @@ func (h *house) open() *Snapshot {
 }
 
 func (h *house) err() error {
-	if h.away {
+	if h.away.Load() {
 		return store.ErrUnavailable
 	}
 	return nil
@@ -222,7 +223,8 @@ func TestANodeStartsFromItsDiskWithWhatTheStoreSaidLast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.away, h.now = true, h.now.Add(6*24*time.Hour)
+	h.away.Store(true)
+	h.now = h.now.Add(6 * 24 * time.Hour)
 	s := h.open()
 	got, err := h.start(s)
 	if err != nil {
@@ -263,17 +265,17 @@ bongsu_snapshot_served{kind="site_identities"} 1
 
 func TestWithoutAnythingKeptANodeDoesNotStart(t *testing.T) {
 	h := newHouse(t)
-	h.away = true
+	h.away.Store(true)
 	_, err := h.start(h.open())
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, ErrNone) {
 		t.Errorf("got %v", err)
 	}
 	// A provider that is new may be one that was renamed.
-	h.away = false
+	h.away.Store(false)
 	if _, err := h.start(h.open()); err != nil {
 		t.Fatal(err)
 	}
-	h.away = true
+	h.away.Store(true)
 	_, err = h.open().Fingerprints(printStore{h}).KeepFingerprint(t.Context(), store.Fingerprint{Provider: "naver"})
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, ErrNone) {
 		t.Errorf("a new provider: %v", err)
@@ -311,7 +313,7 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.change(h, filepath.Join(h.o.Dir, string(sealingKeys)))
-			h.away = true
+			h.away.Store(true)
 			_, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context())
 			if !errors.Is(err, tt.want) || !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("got %v, want %v", err, tt.want)
@@ -319,11 +321,11 @@ func TestWhatIsRefused(t *testing.T) {
 			if !strings.Contains(h.log.String(), "event=snapshot.refused kind=sealing_keys") {
 				t.Errorf("nobody is told:\n%s", h.log.String())
 			}
-			h.away = false // the store's word replaces it
+			h.away.Store(false) // the store's word replaces it
 			if _, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			h.away = true
+			h.away.Store(true)
 			if _, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil {
 				t.Errorf("what the store said since is refused, too: %v", err)
 			}
@@ -431,7 +433,7 @@ func TestALogOfNegativeFactsThatIsBehind(t *testing.T) {
 	if _, err := h.start(s); err != nil {
 		t.Fatal(err)
 	}
-	h.away = true
+	h.away.Store(true)
 	for known, want := range map[facts]error{6: ErrBehind, 7: nil, 8: nil} {
 		again := h.open()
 		if _, err := h.start(again); err != nil {
@@ -445,13 +447,13 @@ func TestALogOfNegativeFactsThatIsBehind(t *testing.T) {
 		}
 	}
 	// A store that was set back counts anew, and nothing was forgotten here.
-	h.away = false
+	h.away.Store(false)
 	back := h.open()
 	if err := back.Started(facts(2)); err != nil {
 		t.Fatal(err)
 	}
 	back.sink()
-	h.away = true
+	h.away.Store(true)
 	last := h.open()
 	if _, err := h.start(last); err != nil {
 		t.Fatal(err)
