@@ -120,23 +120,14 @@ func bytesOf(names []string) []string { return append([]string(nil), names...) }
 // When the disk fails, nothing is given and nothing is used; once it works again
 // the same attempt, or another, is the first.
 func TestAFullDiskGivesNothing(t *testing.T) {
-	full := errors.New("no space left on device")
-	tests := []struct {
-		name   string
-		break_ func(*journaltest.Disk)
-	}{
-		{"a write fails", func(d *journaltest.Disk) { d.Write = full }},
-		{"a write fails half way", func(d *journaltest.Disk) { d.Write, d.Short = full, 25 }},
-		{"a sync fails", func(d *journaltest.Disk) { d.Sync = full }},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for name, fails := range journaltest.Failures() {
+		t.Run(name, func(t *testing.T) {
 			d := new(journaltest.Disk)
 			path := filepath.Join(t.TempDir(), "claims.log")
 			l := open(t, LogOptions{Path: path, disk: d.Disk()})
 			claims(t, l, grant("before", "code", 1), nil)
 
-			d.Set(tt.break_)
+			d.Set(fails)
 			claims(t, l, grant("during", "code", 1), store.ErrUnavailable)
 			claims(t, l, grant("during", "code", 1), store.ErrUnavailable)
 			claims(t, l, grant("other", "code", 1), store.ErrUnavailable)
@@ -145,7 +136,7 @@ func TestAFullDiskGivesNothing(t *testing.T) {
 				t.Errorf("a grant that was not given: %v", err)
 			}
 
-			d.Set(func(d *journaltest.Disk) { d.Write, d.Sync = nil, nil })
+			d.Mend()
 			claims(t, l, grant("during", "code", 1), nil)
 			claims(t, l, grant("other", "code", 2), nil)
 			again := open(t, LogOptions{Path: crashed(t, read(t, path))})

@@ -104,8 +104,8 @@ func OpenLog(ctx context.Context, o LogOptions) (*Log, error) {
 
 // begin refuses to decide about codes of the past, and says so in the log.
 func (l *Log) begin(ctx context.Context) {
-	l.horizon = micros(l.now().Truncate(time.Second)) - 1 // codes are dated in seconds
-	body, _ := line{Horizon: l.horizon}.encode()          // a number fits
+	l.horizon = journal.Micros(l.now().Truncate(time.Second)) - 1 // codes are dated in seconds
+	body, _ := line{Horizon: l.horizon}.encode()                  // a number fits
 	if err := l.journal.Commit(l.journal.Append(body)); err != nil {
 		// No claim is acknowledged before this is on disk: the log is written anew.
 		l.logger.LogAttrs(ctx, slog.LevelError, "claim log cannot be written", slog.Any("error", err))

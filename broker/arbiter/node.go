@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/journal"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -173,7 +174,7 @@ func (n *Node) AnswerClaim(ctx context.Context, body []byte) ([]byte, error) {
 	if q.Claim == nil {
 		return nil, errQuestion
 	}
-	first, err := n.Log.Claim(ctx, q.Claim.grant(), timeOf(q.Claim.Issued))
+	first, err := n.Log.Claim(ctx, q.Claim.grant(), journal.Time(q.Claim.Issued))
 	if errors.Is(err, store.ErrReplayed) {
 		if err := n.revoke(ctx, first); err != nil {
 			return nil, err

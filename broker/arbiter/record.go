@@ -38,7 +38,7 @@ func claimedOf(g store.Grant, issued time.Time) claimed {
 	return claimed{
 		ID: g.ID, Login: g.LoginID, Hash: g.CodeHash, Account: g.AccountID, Client: g.ClientID, SID: g.SID,
 		Scope: g.Scope, Claims: g.Claims, Provider: g.Provider, ACR: g.ACR, AMR: g.AMR,
-		AuthTime: micros(g.AuthTime), Created: micros(g.CreatedAt), Expires: micros(g.ExpiresAt), Issued: micros(issued),
+		AuthTime: journal.Micros(g.AuthTime), Created: journal.Micros(g.CreatedAt), Expires: journal.Micros(g.ExpiresAt), Issued: journal.Micros(issued),
 		Epoch: g.Epoch, Resources: g.Resources,
 	}
 }
@@ -47,7 +47,7 @@ func (c claimed) grant() store.Grant {
 	return store.Grant{
 		ID: c.ID, LoginID: c.Login, CodeHash: c.Hash, AccountID: c.Account, ClientID: c.Client, SID: c.SID,
 		Scope: c.Scope, Claims: c.Claims, Provider: c.Provider, ACR: c.ACR, AMR: c.AMR,
-		AuthTime: timeOf(c.AuthTime), CreatedAt: timeOf(c.Created), ExpiresAt: timeOf(c.Expires),
+		AuthTime: journal.Time(c.AuthTime), CreatedAt: journal.Time(c.Created), ExpiresAt: journal.Time(c.Expires),
 		Epoch: c.Epoch, Resources: c.Resources,
 	}
 }
@@ -86,18 +86,4 @@ func (l line) encode() ([]byte, error) {
 		return nil, fmt.Errorf("%w: the grant takes more than a line of the claim log", store.ErrInvalid)
 	}
 	return body, nil
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func timeOf(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
 }

@@ -113,32 +113,23 @@ func TestADamagedLogIsReadAgainFromTheStore(t *testing.T) {
 // When the disk fails, the fact is obeyed and not acknowledged; once the disk
 // works again, the log says all of it.
 func TestAFailingDisk(t *testing.T) {
-	full := errors.New("no space left on device")
-	tests := []struct {
-		name   string
-		break_ func(*journaltest.Disk)
-	}{
-		{"a write fails", func(d *journaltest.Disk) { d.Write = full }},
-		{"a write fails half way", func(d *journaltest.Disk) { d.Write, d.Short = full, 25 }},
-		{"a sync fails", func(d *journaltest.Disk) { d.Sync = full }},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for name, fails := range journaltest.Failures() {
+		t.Run(name, func(t *testing.T) {
 			d := new(journaltest.Disk)
 			path := filepath.Join(t.TempDir(), "negative.log")
 			s := open(t, Options{Path: path, disk: d.Disk()})
 			apply(t, s, ended("before"))
 
-			d.Set(tt.break_)
+			d.Set(fails)
 			for _, sid := range []string{"during", "during too"} {
-				if err := s.Apply(t.Context(), ended(sid)); !errors.Is(err, full) {
-					t.Fatalf("Apply on a broken disk: %v, want %v", err, full)
+				if err := s.Apply(t.Context(), ended(sid)); !errors.Is(err, journaltest.ErrFull) {
+					t.Fatalf("Apply on a broken disk: %v, want %v", err, journaltest.ErrFull)
 				}
 			}
 			stands(t, s, map[string]bool{"before": true, "during": true, "during too": true})
 			stands(t, open(t, Options{Path: crashed(t, read(t, path))}), map[string]bool{"before": true})
 
-			d.Set(func(d *journaltest.Disk) { d.Write, d.Sync = nil, nil })
+			d.Mend()
 			apply(t, s, ended("after"))
 			stands(t, open(t, Options{Path: crashed(t, read(t, path))}),
 				map[string]bool{"before": true, "during": true, "during too": true, "after": true})

@@ -73,7 +73,7 @@ func (s *Set) Borrow(site string, facts []store.Fact) (taken int, err error) {
 	var b *journal.Batch
 	s.mu.Lock()
 	for _, f := range facts {
-		r := record{Kind: f.Kind, ID: f.ID, Epoch: f.Epoch, At: micros(f.At), Until: micros(f.Until), Site: site}
+		r := record{Kind: f.Kind, ID: f.ID, Epoch: f.Epoch, At: journal.Micros(f.At), Until: journal.Micros(f.Until), Site: site}
 		k := key{r.Kind, r.ID}
 		over := r.Until != 0 && r.Until < now.UnixMicro()
 		if !over && plausible(f, now) && s.news(k, r) {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/bongsu/bongsu/broker/journal"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -51,8 +52,8 @@ func (w *writer) RecordFact(ctx context.Context, f store.Fact) (store.Fact, erro
 		}
 		if !old.Lifted {
 			f.Epoch = max(f.Epoch, old.Epoch)
-			f.Until = timeOf(later(micros(f.Until), micros(old.Until)))
-			if f.Epoch == old.Epoch && micros(f.Until) == micros(old.Until) {
+			f.Until = journal.Time(later(journal.Micros(f.Until), journal.Micros(old.Until)))
+			if f.Epoch == old.Epoch && journal.Micros(f.Until) == journal.Micros(old.Until) {
 				return old, nil
 			}
 		}

@@ -2,8 +2,8 @@ package negative
 
 import (
 	"encoding/json"
-	"time"
 
+	"github.com/bongsu/bongsu/broker/journal"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
@@ -39,29 +39,15 @@ type record struct {
 func recordOf(f store.Fact) record {
 	return record{
 		Kind: f.Kind, ID: f.ID, Epoch: f.Epoch, Revision: f.Revision, Lifted: f.Lifted,
-		At: micros(f.At), Until: micros(f.Until),
+		At: journal.Micros(f.At), Until: journal.Micros(f.Until),
 	}
 }
 
 func (r record) fact() store.Fact {
 	return store.Fact{
 		Kind: r.Kind, ID: r.ID, Epoch: r.Epoch, Revision: r.Revision, Lifted: r.Lifted,
-		At: timeOf(r.At), Until: timeOf(r.Until),
+		At: journal.Time(r.At), Until: journal.Time(r.Until),
 	}
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func timeOf(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
 }
 
 // encode returns r as the body of a line.

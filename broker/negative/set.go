@@ -202,7 +202,7 @@ func (s *Set) Epoch(kind store.FactKind, id string) int64 {
 func (s *Set) Revision() int64 { return s.watermark.Load() }
 
 // ReadAt returns when the feed was last read to its end; zero if never.
-func (s *Set) ReadAt() time.Time { return timeOf(s.read.Load()) }
+func (s *Set) ReadAt() time.Time { return journal.Time(s.read.Load()) }
 
 // Len returns how many facts are known, lifted ones included.
 func (s *Set) Len() int { return int(s.count.Load()) }

@@ -24,6 +24,24 @@ type Disk struct {
 	Step func()
 }
 
+// ErrFull is what a full disk says in [Failures].
+var ErrFull = errors.New("no space left on device")
+
+// Failures are the ways in which a disk takes no entry, by name, for [Disk.Set];
+// [Disk.Mend] ends any of them.
+func Failures() map[string]func(*Disk) {
+	return map[string]func(*Disk){
+		"a write fails":          func(d *Disk) { d.Write = ErrFull },
+		"a write fails half way": func(d *Disk) { d.Write, d.Short = ErrFull, 25 },
+		"a sync fails":           func(d *Disk) { d.Sync = ErrFull },
+	}
+}
+
+// Mend has the disk fail no more.
+func (d *Disk) Mend() {
+	d.Set(func(d *Disk) { d.Write, d.Sync, d.Rename, d.SyncDir, d.Short = nil, nil, nil, nil, 0 })
+}
+
 // Set changes the disk under its lock.
 func (d *Disk) Set(change func(d *Disk)) {
 	d.mu.Lock()
