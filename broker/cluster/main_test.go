@@ -21,7 +21,7 @@ import (
 	"github.com/bongsu/bongsu/broker/cluster/clustertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(clustertest.Settled(m)) }
 
 // board is the owner of a channel: one number a node, written by it alone, the
 // higher one stands.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/cluster/clustertest"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/dev"
 	"github.com/bongsu/bongsu/broker/dev/browser"
@@ -21,12 +22,7 @@ import (
 	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// A probe that is under way when gossip ends waits for its answer, for two
-		// seconds at most; the library does not.
-		goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(clustertest.Settled(m)) }
 
 // A person logs in by every kind of provider there is, one of which answers by a
 // form from another site, and is the same person the next time. No page calls a
