@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the broker beside a bare net/http server, per CPU-second of server
-# plus database: server and database on one core, load on the other.
+# Measures the broker beside a bare net/http server, row by row, per CPU-second
+# of server plus database: server and database on one core, load on the other.
 #   bash deploy/bench.sh [-for 5s] [-store sqlite,postgres]
 set -euo pipefail
 cd "$(dirname "$0")/.."

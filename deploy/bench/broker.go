@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 // measureBroker starts a broker on an empty store of that kind and prints
 // everything that is measured of it.
-func measureBroker(ctx context.Context, s settings, store, alg string, bare bareNumbers) (err error) {
+func measureBroker(ctx context.Context, s settings, store, alg string, b *bare) (err error) {
 	dir, err := os.MkdirTemp("", "bongsu-bench-")
 	if err != nil {
 		return err
@@ -46,33 +47,36 @@ func measureBroker(ctx context.Context, s settings, store, alg string, bare bare
 	p.also = db.pids
 
 	fmt.Printf("\n%s, ID tokens %s: first answer %d ms, on the second start %d ms\n", store, alg, first.Milliseconds(), second.Milliseconds())
-	fmt.Printf("%-32s %3s %8s %8s %8s %6s\n", "", "n", "per CPU-s", "p50", "p99", "errors")
-	return measureAll(ctx, s, p, db, issuer, u, alg, bare)
+	printHeader()
+	return measureAll(ctx, s, p, db, issuer, u, alg, b)
 }
 
-func measureAll(ctx context.Context, s settings, p *process, db *database, issuer string, u *upstream, alg string, bare bareNumbers) error {
+func measureAll(ctx context.Context, s settings, p *process, db *database, issuer string, u *upstream, alg string, b *bare) error {
 	w := newWebsite(ctx, issuer, u, alg)
 	given, err := meetEverybody(ctx, w)
 	if err != nil {
 		return err
 	}
 	idle, peak, failed := p.memory(), memory{}, 0
-	for _, m := range w.measurements(given, alg, bare) {
+	for _, m := range w.measurements(given, alg) {
 		if !s.only.MatchString(m.name) {
 			continue
+		}
+		document, err := m.served(ctx)
+		if err != nil {
+			return err
 		}
 		for _, n := range m.workers {
 			do, err := m.prepare(ctx, n)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
-			statements := db.commits(ctx)
-			r := measure(ctx, p, n, s.each, do)
-			printRow(m.name, n, r, m.bare)
-			failed += r.failed
-			if after := db.commits(ctx); m.name == "login" && after > 0 && r.done > 0 {
-				fmt.Printf("   %.2f transactions a login at the database\n", float64(after-statements)/float64(r.done))
+			r, near, err := b.around(ctx, n, document, func() result { return counted(ctx, db, m, func() result { return measure(ctx, p, n, s.each, do) }) })
+			if err != nil {
+				return fmt.Errorf("bare server: %w", err)
 			}
+			printRow(m.name, n, r, near)
+			failed += r.failed
 			if used := p.memory(); used.resident > peak.resident {
 				peak = used
 			}
@@ -85,38 +89,69 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 	return nil
 }
 
+// counted runs a row and, if it is of logins, counts what they were at the
+// database.
+func counted(ctx context.Context, db *database, m measurement, row func() result) result {
+	if m.name != login {
+		return row()
+	}
+	before := db.commits(ctx)
+	r := row()
+	r.commits = db.commits(ctx) - before
+	return r
+}
+
+// login is the name of the row whose commits are counted.
+const login = "login"
+
 // measurement is one line of the report, or several.
 type measurement struct {
 	name    string
 	workers []int
-	bare    float64 // what it is compared with
 	prepare func(ctx context.Context, n int) (task, error)
+	url     string // of a prepared document; empty: compared with a signature
+}
+
+// served is the document that the bare server serves beside this; nil for none.
+func (m measurement) served(ctx context.Context) ([]byte, error) {
+	if m.url == "" {
+		return nil, nil
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, m.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := newClient()
+	defer c.CloseIdleConnections()
+	_, body, err := call(c, r, http.StatusOK)
+	return body, err
 }
 
 // measurements are all of them, in the order of the report.
-func (s *website) measurements(given tokens, alg string, bare bareNumbers) []measurement {
+func (s *website) measurements(given tokens, alg string) []measurement {
 	eight := []int{8}
 	just := func(do task) func(context.Context, int) (task, error) {
 		return func(context.Context, int) (task, error) { return do, nil }
 	}
+	jwks, discovery := s.issuer+"/jwks", s.issuer+"/.well-known/openid-configuration"
 	all := []measurement{
-		{"login", workers, bare.token, just(s.login)},
-		{"client_credentials", workers, bare.token, just(s.own)},
-		{"JWKS", workers, bare.document, just(fetching(s.issuer+"/jwks", ""))},
-		{"discovery", eight, bare.document, just(fetching(s.issuer+"/.well-known/openid-configuration", ""))},
-		{"refresh", workers, bare.token, s.refreshing},
-		{"introspection", eight, bare.token, just(s.introspecting(given.Access))},
-		{"userinfo", eight, bare.token, just(fetching(s.issuer+"/userinfo", given.Access))},
+		{login, workers, just(s.login), ""},
+		{"client_credentials", workers, just(s.own), ""},
+		{"JWKS", workers, just(fetching(jwks, "")), jwks},
+		{"discovery", workers, just(fetching(discovery, "")), discovery},
+		{"refresh", workers, s.refreshing, ""},
+		{"introspection", eight, just(s.introspecting(given.Access)), ""},
+		{"userinfo", eight, just(fetching(s.issuer+"/userinfo", given.Access)), ""},
 	}
 	if alg != "ES256" {
 		return all // access tokens are signed alike whatever ID tokens are signed with
 	}
 	var strangers pool
 	return append(all,
-		measurement{"introspection, ever new tokens", eight, bare.token, strangers.of(s, s.introspecting)},
-		measurement{"userinfo, ever new tokens", eight, bare.token, strangers.of(s, func(token string) task {
+		measurement{"introspection, ever new tokens", eight, strangers.of(s, s.introspecting), ""},
+		measurement{"userinfo, ever new tokens", eight, strangers.of(s, func(token string) task {
 			return fetching(s.issuer+"/userinfo", token)
-		})})
+		}), ""})
 }
 
 // meetEverybody makes the accounts that the measured logins are of.

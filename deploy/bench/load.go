@@ -17,6 +17,7 @@ type result struct {
 	first        error // of the failures
 	cpu          time.Duration
 	p50, p99     time.Duration
+	commits      int // at the database; 0 where nobody counts
 }
 
 // perCPU is how many were done per CPU-second of server and database.

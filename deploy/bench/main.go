@@ -53,13 +53,14 @@ func run(ctx context.Context) error {
 	}
 	s.only = named
 
-	bare, err := measureBare(ctx, s)
+	b, err := startBare(ctx, s)
 	if err != nil {
 		return fmt.Errorf("bare server: %w", err)
 	}
+	defer b.stop()
 	for name := range strings.SplitSeq(stores, ",") {
 		for alg := range strings.SplitSeq(algs, ",") {
-			if err := measureBroker(ctx, s, name, alg, bare); err != nil {
+			if err := measureBroker(ctx, s, name, alg, b); err != nil {
 				return fmt.Errorf("%s %s: %w", name, alg, err)
 			}
 		}
