@@ -24,7 +24,43 @@ func newKeys() *cobra.Command {
 		Args:    knownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newIdentity())
+	cmd.AddCommand(newIdentity(), newKeysBegin())
+	return cmd
+}
+
+func newKeysBegin() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "begin --config FILE",
+		Short: "Make the first signing keys of this site",
+		Long: `Make the first signing keys of this site, as a node does that starts. Where the
+configuration lists no other site they sign at once; where it does, they are published
+for keys.publish_window first, because websites hold a key set without them, and until
+then this site is not ready. So a deployment of several sites is founded by running this
+at each of them before any of them is served, and listing the sites afterwards.
+
+It works on the store and needs no running node. A site that has keys keeps them.`,
+		Example: "  bongsu keys begin --config bongsu.yaml",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd, path)
+			if err != nil {
+				return err
+			}
+			sign, err := broker.BeginKeys(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
+			switch {
+			case err != nil:
+				return err
+			case sign:
+				say(cmd.OutOrStdout(), "the keys of %s sign\n", cfg.Site)
+			default:
+				say(cmd.OutOrStdout(), "the keys of %s are published; they sign after %s\n", cfg.Site, cfg.Keys.PublishWindow)
+			}
+			say(cmd.ErrOrStderr(), "next: bongsu keys identity show --config %s\n", path)
+			return nil
+		},
+	}
+	configFlag(cmd, &path)
 	return cmd
 }
 

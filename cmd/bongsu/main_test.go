@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bongsu": main})
+	testscript.Main(m, map[string]func(){"bongsu": main, "docker": docker})
 }
 
 // The transcripts are the test and the documentation of the command line.
