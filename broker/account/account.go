@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -24,6 +25,10 @@ var (
 	ErrLast     = errors.New("account: this is its last identity")
 )
 
+// errDoubt is a session, or an account, of which a peer says what the writer has not
+// heard of yet.
+var errDoubt = fmt.Errorf("account: which sessions ended is not known here yet: %w", store.ErrUnavailable)
+
 // Records is what the directory needs of the store.
 type Records interface {
 	AccountByIdentity(ctx context.Context, key store.IdentityKey, minEpoch int64) (store.Account, error)
@@ -39,6 +44,9 @@ type Records interface {
 // and takes note of more.
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
+	// EpochInDoubt reports whether sessions of the account ended up to an epoch that
+	// nobody here knows yet, and whether the writer does. It is asked before MinEpoch.
+	EpochInDoubt(account string) (doubted, stored bool)
 	MinEpoch(account string) int64
 	Apply(ctx context.Context, f store.Fact) error
 }
@@ -87,8 +95,8 @@ func New(o Options) (*Directory, error) {
 // could not be looked up, which must never end in a new account.
 func (d *Directory) Resolve(ctx context.Context, identity providers.Identity) (store.Account, error) {
 	found, err := d.owner(ctx, identity, 0)
-	if newest := d.negatives.MinEpoch(found.ID); err == nil && found.Epoch < newest {
-		found, err = d.caughtUp(ctx, identity, newest)
+	if err == nil {
+		found, err = d.caughtUp(ctx, identity, found)
 	}
 	if err != nil {
 		return store.Account{}, err
@@ -112,11 +120,21 @@ func (d *Directory) owner(ctx context.Context, identity providers.Identity, epoc
 	return found, nil
 }
 
-// caughtUp asks again whose an identity is, when a replica knew less of its
-// account than this node does: what raised the epoch may have been the end of
+// caughtUp asks again whose an identity is, when a replica may have known less of
+// its account than this node does: what raised the epoch may have been the end of
 // this very link, and a session of the epoch it told would be void at once.
-func (d *Directory) caughtUp(ctx context.Context, identity providers.Identity, epoch int64) (store.Account, error) {
-	found, err := d.owner(ctx, identity, epoch)
+func (d *Directory) caughtUp(ctx context.Context, identity providers.Identity, found store.Account) (store.Account, error) {
+	doubted, stored := d.negatives.EpochInDoubt(found.ID)
+	newest := d.negatives.MinEpoch(found.ID)
+	switch {
+	case doubted && !stored:
+		return store.Account{}, errDoubt
+	case doubted:
+		newest = math.MaxInt64
+	case found.Epoch >= newest:
+		return found, nil
+	}
+	found, err := d.owner(ctx, identity, newest)
 	if err == nil && found.Epoch < d.negatives.MinEpoch(found.ID) {
 		// The fact that raised the epoch has not reached the store yet.
 		return store.Account{}, fmt.Errorf("read account again: %w", store.ErrUnavailable)
@@ -152,10 +170,15 @@ func (d *Directory) Current(ctx context.Context, accountID string, epoch int64) 
 	if d.negatives.Has(store.AccountDisabled, accountID) {
 		return store.Account{}, ErrDisabled
 	}
+	doubted, stored := d.negatives.EpochInDoubt(accountID)
 	if epoch < d.negatives.MinEpoch(accountID) {
 		return store.Account{}, ErrEnded
 	}
-	found, err := d.records.Account(ctx, accountID, epoch)
+	least := epoch
+	if doubted { // a replica's word is not enough
+		least = math.MaxInt64
+	}
+	found, err := d.records.Account(ctx, accountID, least)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Account{}, ErrUnknown
 	}
@@ -164,6 +187,9 @@ func (d *Directory) Current(ctx context.Context, accountID string, epoch int64) 
 	}
 	if found.Epoch != epoch {
 		return store.Account{}, ErrEnded
+	}
+	if doubted && !stored {
+		return store.Account{}, errDoubt
 	}
 	return found, d.usable(found)
 }

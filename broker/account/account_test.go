@@ -144,6 +144,8 @@ func (r *records) end(accountID string, at time.Time) store.Fact {
 type facts struct {
 	disabled string
 	epoch    int64
+	doubted  bool // a peer says that sessions ended
+	stored   bool // and that the writer knows
 	applied  *[]store.Fact
 }
 
@@ -157,7 +159,8 @@ func (f facts) Apply(_ context.Context, fact store.Fact) error {
 func (f facts) Has(kind store.FactKind, id string) bool {
 	return kind == store.AccountDisabled && id == f.disabled
 }
-func (f facts) MinEpoch(string) int64 { return f.epoch }
+func (f facts) EpochInDoubt(string) (doubted, stored bool) { return f.doubted, f.stored }
+func (f facts) MinEpoch(string) int64                      { return f.epoch }
 
 func newDirectory(t *testing.T, r *records, f facts) *account.Directory {
 	t.Helper()
@@ -285,6 +288,10 @@ func TestSessionsEndWithTheirAccountsEpochOrRight(t *testing.T) {
 		{"a negative fact disables the account", facts{disabled: opened.ID}, opened.ID, 1, account.ErrDisabled},
 		{"the record is disabled", facts{}, disabled.ID, 1, account.ErrDisabled},
 		{"nobody has the account", facts{}, "nobody", 1, account.ErrUnknown},
+		{"a hint, and the writer says that this one began afterwards", facts{doubted: true, stored: true}, opened.ID, 1, nil},
+		{"a hint, and the writer says that it has ended", facts{doubted: true, stored: true}, opened.ID, 0, account.ErrEnded},
+		{"a hint of what the writer has not heard of", facts{doubted: true}, opened.ID, 1, store.ErrUnavailable},
+		{"a hint, and a fact that says enough", facts{doubted: true, epoch: 2}, opened.ID, 1, account.ErrEnded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -129,6 +129,24 @@ func TestAReplicaThatLagsBehindIsAskedAgain(t *testing.T) {
 	}
 }
 
+// While a hint says that sessions ended, and not which, the writer is asked, and only
+// what it has heard of is settled by its word.
+func TestAHintThatSessionsEndedHasTheWriterAsked(t *testing.T) {
+	r, _, d, vic, _ := twoPeople(t)
+	now, err := d.Link(t.Context(), vic, naver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.replica = map[store.IdentityKey]store.Account{{Provider: "naver", Subject: naver.Subject}: vic}
+	found, err := newDirectory(t, r, facts{doubted: true, stored: true}).Resolve(t.Context(), naver)
+	if err != nil || found.Epoch != now.Epoch {
+		t.Errorf("what the writer has: epoch %d, %v", found.Epoch, err)
+	}
+	if _, err := newDirectory(t, r, facts{doubted: true}).Resolve(t.Context(), naver); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("what the writer has not heard of: %v, want %v", err, store.ErrUnavailable)
+	}
+}
+
 // What was unlinked does not come in by a replica that still has the link, once
 // it is known here that the account's sessions have ended.
 func TestAReplicaThatStillHasTheLinkIsNotBelieved(t *testing.T) {

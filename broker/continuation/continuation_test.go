@@ -27,10 +27,13 @@ type facts struct {
 	has      map[store.FactKind]string
 	epochs   map[store.FactKind]int64
 	revision int64
+	doubted  bool
 	read     time.Time
 }
 
 func (f *facts) Has(kind store.FactKind, id string) bool { return f.has[kind] == id && id != "" }
+
+func (f *facts) EpochInDoubt(string) (doubted, stored bool) { return f.doubted, false }
 
 func (f *facts) MinEpoch(string) int64 { return f.epochs[store.AccountEpoch] }
 

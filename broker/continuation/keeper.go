@@ -47,6 +47,7 @@ type Sealer interface {
 // Negatives is what no longer holds, whatever was sealed.
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
+	EpochInDoubt(account string) (doubted, stored bool)
 	MinEpoch(account string) int64
 	Epoch(kind store.FactKind, id string) int64
 	Revision() int64
@@ -137,6 +138,7 @@ func (k *Keeper) young(d Device) bool {
 // holds reports why d is worth nothing; nil: it is.
 func (k *Keeper) holds(d Device) error {
 	n, now := k.o.Negatives, k.o.Now()
+	doubted, _ := n.EpochInDoubt(d.Account) // before MinEpoch, which knows what settles it
 	switch {
 	case !k.young(d),
 		n.Has(store.AccountDisabled, d.Account), d.Epoch < n.MinEpoch(d.Account), n.Has(store.SessionEnded, d.SID),
@@ -146,7 +148,7 @@ func (k *Keeper) holds(d Device) error {
 		return ErrNone
 	}
 	read := k.o.FactsRead()
-	if read.IsZero() || now.Sub(read) > Life || n.Revision() < d.Watermark {
+	if doubted || read.IsZero() || now.Sub(read) > Life || n.Revision() < d.Watermark {
 		return ErrStale
 	}
 	return nil

@@ -198,9 +198,10 @@ type facts struct {
 	epochs map[string]int64
 }
 
-func (f *facts) Has(kind store.FactKind, id string) bool { return f.known[string(kind)+" "+id] }
-func (f *facts) MinEpoch(account string) int64           { return f.epochs[account] }
-func (f *facts) Epoch(k store.FactKind, id string) int64 { return f.epochs[string(k)+" "+id] }
+func (f *facts) Has(kind store.FactKind, id string) bool    { return f.known[string(kind)+" "+id] }
+func (f *facts) EpochInDoubt(string) (doubted, stored bool) { return false, false }
+func (f *facts) MinEpoch(account string) int64              { return f.epochs[account] }
+func (f *facts) Epoch(k store.FactKind, id string) int64    { return f.epochs[string(k)+" "+id] }
 func (f *facts) Apply(_ context.Context, fact store.Fact) error {
 	f.known[string(fact.Kind)+" "+fact.ID] = true
 	if fact.Kind == store.AccountEpoch {

@@ -87,12 +87,30 @@ func (s *Set) doubt(k key, revision int64) {
 	}
 }
 
-func (s *Set) inDoubt(k key) bool {
+// inDoubt reports whether a hint of a fact is obeyed.
+func (s *Set) inDoubt(k key) bool { return s.doubtOf(k) != nil }
+
+// doubtOf returns the doubt of a fact, if it is obeyed.
+func (s *Set) doubtOf(k key) *doubt {
 	if s.doubted.Load() == 0 {
-		return false
+		return nil
 	}
-	d, ok := s.doubts.Load(k)
-	return ok && s.now().UnixMicro() < d.(*doubt).until
+	v, ok := s.doubts.Load(k)
+	if !ok || s.now().UnixMicro() >= v.(*doubt).until {
+		return nil
+	}
+	return v.(*doubt)
+}
+
+// EpochInDoubt reports whether a hint says that sessions of the account were ended.
+// It does not say up to which epoch: a session may have ended or have begun
+// afterwards, so nobody is let in by one and nobody is told that it has ended before
+// the writer was asked. stored reports whether the writer has the fact, as the hint
+// says: then its word settles it. Whoever asks for [Set.MinEpoch], too, does so
+// afterwards: a doubt ends when what settles it can be seen there.
+func (s *Set) EpochInDoubt(account string) (doubted, stored bool) {
+	d := s.doubtOf(key{store.AccountEpoch, account})
+	return d != nil, d != nil && d.revision > 0
 }
 
 // settleDoubts ends the doubts that the feed has answered, whatever it said, and

@@ -1,7 +1,6 @@
 package negative
 
 import (
-	"math"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -195,15 +194,21 @@ func TestHintsThatChangeNothing(t *testing.T) {
 func TestAHintThatSessionsWereEnded(t *testing.T) {
 	w := new(writer)
 	s := open(t, Options{Store: w})
-	s.Doubt(store.AccountEpoch, "acc", 1)
-	if got := s.MinEpoch("acc"); got != math.MaxInt64 {
-		t.Errorf("MinEpoch = %d: a session stands", got)
+	epochs := func(doubted, stored bool, least int64) {
+		t.Helper()
+		gotDoubted, gotStored := s.EpochInDoubt("acc")
+		if got := s.MinEpoch("acc"); gotDoubted != doubted || gotStored != stored || got != least {
+			t.Errorf("doubted %t, stored %t, at least %d; want %t, %t, %d", gotDoubted, gotStored, got, doubted, stored, least)
+		}
 	}
+	epochs(false, false, 0)
+	s.Doubt(store.AccountEpoch, "acc", 0)
+	epochs(true, false, 0)
+	s.Doubt(store.AccountEpoch, "acc", 1)
+	epochs(true, true, 0)
 	w.say(store.Fact{Kind: store.AccountEpoch, ID: "acc", Epoch: 3})
 	readOn(t, s)
-	if got := s.MinEpoch("acc"); got != 3 {
-		t.Errorf("MinEpoch = %d, want 3", got)
-	}
+	epochs(false, false, 3)
 }
 
 func TestHintsAreBoundedAndForgotten(t *testing.T) {

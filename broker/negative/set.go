@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -180,12 +179,9 @@ func (s *Set) Has(kind store.FactKind, id string) bool {
 }
 
 // MinEpoch returns the lowest epoch that sessions of the account may have, 0 if
-// any. Enabling an account raises it too: what was void stays void. While a hint
-// says that sessions were ended, none is high enough.
+// any, as far as it is known here: [Set.EpochInDoubt] is to be asked first.
+// Enabling an account raises it too: what was void stays void.
 func (s *Set) MinEpoch(account string) int64 {
-	if s.inDoubt(key{store.AccountEpoch, account}) {
-		return math.MaxInt64
-	}
 	ended, _ := s.load(key{store.AccountEpoch, account})
 	disabled, _ := s.load(key{store.AccountDisabled, account})
 	return max(ended.highest(), disabled.highest())

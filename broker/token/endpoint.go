@@ -47,6 +47,9 @@ type Wrapper interface {
 // Negatives is what no longer holds, whatever was signed.
 type Negatives interface {
 	Has(kind store.FactKind, id string) bool
+	// EpochInDoubt reports whether sessions of the account ended up to an epoch that
+	// nobody here knows yet. It is asked before MinEpoch.
+	EpochInDoubt(account string) (doubted, stored bool)
 	MinEpoch(account string) int64
 	Epoch(kind store.FactKind, id string) int64
 	Apply(ctx context.Context, f store.Fact) error
@@ -262,8 +265,12 @@ func (e *Endpoint) redeem(ctx context.Context, known *client.Client, request oau
 		e.Audit.Record(ctx, audit.Event{Name: audit.CodeMisused, Client: known.ID, Login: code.Login, Reason: refusal.Code})
 		return response{}, refusal
 	}
+	doubt := e.doubt(code.Account)
 	if !e.stands(code.Account, code.SID, code.Epoch) || e.void(code.Way, code.Issued) {
 		return response{}, oauth.InvalidGrant("The login behind the code has ended.")
+	}
+	if doubt != nil {
+		return response{}, doubt
 	}
 	code.Scope = code.granted()
 	return e.settle(ctx, code, known, request, now)
@@ -362,6 +369,19 @@ func (e *Endpoint) claim(ctx context.Context, code Code, grant store.Grant) erro
 	default:
 		return fmt.Errorf("claim code: %w", err)
 	}
+}
+
+// errDoubt means that what an account gave may have ended with its sessions, and
+// that this is not known here yet.
+var errDoubt = fmt.Errorf("token: which sessions ended is not known here yet: %w", store.ErrUnavailable)
+
+// doubt is errDoubt while a peer says that sessions of an account ended, and not
+// which. It is asked before stands, which knows what settles it.
+func (e *Endpoint) doubt(accountID string) error {
+	if doubted, _ := e.Negatives.EpochInDoubt(accountID); doubted {
+		return errDoubt
+	}
+	return nil
 }
 
 // stands reports whether no negative fact speaks against an account's login.

@@ -83,14 +83,16 @@ func (g *grants) Account(context.Context, string, int64) (store.Account, error) 
 }
 
 type facts struct {
-	known map[string]bool
-	epoch int64
-	ended int64 // ProviderSessionsEnded of kakao
-	fails error
+	known   map[string]bool
+	epoch   int64
+	doubted bool  // a peer says that sessions ended, up to an epoch not known yet
+	ended   int64 // ProviderSessionsEnded of kakao
+	fails   error
 }
 
-func (f *facts) Has(kind store.FactKind, id string) bool { return f.known[string(kind)+" "+id] }
-func (f *facts) MinEpoch(string) int64                   { return f.epoch }
+func (f *facts) Has(kind store.FactKind, id string) bool    { return f.known[string(kind)+" "+id] }
+func (f *facts) EpochInDoubt(string) (doubted, stored bool) { return f.doubted, f.doubted }
+func (f *facts) MinEpoch(string) int64                      { return f.epoch }
 func (f *facts) Epoch(kind store.FactKind, id string) int64 {
 	if kind == store.ProviderSessionsEnded && id == "kakao" {
 		return f.ended

@@ -107,6 +107,7 @@ func (e *Endpoint) inspectRefresh(ctx context.Context, asker *client.Client, tok
 	if err != nil {
 		return introspection{}, err
 	}
+	doubt := e.doubt(f.account.ID)
 	refresh := f.grant.Refresh
 	expires := refresh.UsedAt.Add(refreshIdle)
 	if f.grant.ExpiresAt.Before(expires) {
@@ -115,6 +116,9 @@ func (e *Endpoint) inspectRefresh(ctx context.Context, asker *client.Client, tok
 	if f.grant.ClientID != asker.ID || refresh.Count != f.token.count || !refresh.EndedAt.IsZero() ||
 		!e.Now().Before(expires) || !e.granting(f.grant, f.account) {
 		return introspection{}, nil
+	}
+	if doubt != nil {
+		return introspection{}, doubt
 	}
 	return introspection{
 		Active: true, Scope: joinScope(f.grant.Scope), Client: asker.ID, Issuer: e.Issuer,
@@ -202,8 +206,12 @@ func (e *Endpoint) live(ctx context.Context, claims AccessClaims) (granted, erro
 			return granted{}, fmt.Errorf("read grant: %w", err)
 		}
 	}
+	doubt := e.doubt(found.account.ID)
 	if !e.holds(found.grant, found.account, claims.Epoch) {
 		return granted{}, errAccess
+	}
+	if doubt != nil {
+		return granted{}, doubt
 	}
 	if !ok {
 		e.grants.keep(claims.Grant, found, now)

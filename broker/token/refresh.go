@@ -41,8 +41,12 @@ func (e *Endpoint) refresh(ctx context.Context, known *client.Client, request oa
 		e.Audit.Record(ctx, audit.Event{Name: audit.RefreshMisused, Client: known.ID, Account: f.account.ID, Login: f.grant.LoginID})
 		return response{}, oauth.InvalidGrant("The refresh token was issued to another client.")
 	}
+	doubt := e.doubt(f.account.ID)
 	if !e.granting(f.grant, f.account) {
 		return response{}, invalidRefresh()
+	}
+	if doubt != nil {
+		return response{}, doubt
 	}
 	code, err := e.narrowed(f, known, request.Scope)
 	if err != nil {

@@ -133,6 +133,34 @@ func TestFactsVoidACode(t *testing.T) {
 
 // Forged, foreign and cut codes are no codes; one that cannot be opened is not
 // called so.
+// A hint that sessions were ended does not say which: what an account gave is neither
+// good nor over until that is known. What the facts say is over is over all the same.
+func TestAHintThatSessionsWereEndedDecidesNothing(t *testing.T) {
+	h := newHouse(t)
+	h.facts.doubted = true
+	shown := h.sealed(h.sample())
+	if _, err := h.redeem("shop", shown); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a code: %v, want %v", err, store.ErrUnavailable)
+	}
+	h.facts.epoch = 2
+	if _, err := h.redeem("shop", shown); code(err) != oauth.CodeInvalidGrant {
+		t.Errorf("a code of an epoch that is over: %v", err)
+	}
+	h.facts.epoch, h.facts.doubted = 0, false
+	answer, err := h.redeem("shop", shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.facts.doubted = true
+	claims, err := h.endpoint.readAccess(answer["access_token"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.endpoint.live(t.Context(), claims); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("an access token: %v, want %v", err, store.ErrUnavailable)
+	}
+}
+
 func TestOpenCode(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
 	foreign, err := h.ring.Seal("login", []byte(`{}`))
