@@ -30,6 +30,9 @@ type Rotation struct {
 	At      time.Time     // of the use
 	Idle    time.Duration // a family unused for so long is gone
 	Grace   time.Duration // for how long after it was used a token gives its successor again, that being unused; 0: never
+	// Spares leaves a family alone whose token was used before: whoever asks looks
+	// first whether that use was an earlier one of this website's that nobody answered.
+	Spares bool
 }
 
 // Refreshes uses refresh tokens.
@@ -44,7 +47,7 @@ type Refreshes interface {
 	// does, and so does a second call with the same r.Attempt. Whoever comes
 	// after it within r.Grace, while r.Count+1 is unused, has graced true, and
 	// the same successor. ErrReplayed: the token was used before; the family has
-	// ended with this call at the latest. ErrUsed: the family had ended before,
+	// ended with this call at the latest, unless r.Spares. ErrUsed: the family had ended before,
 	// and this was its last good token. ErrNotFound: the writer knows no such
 	// family, or it lay unused for r.Idle, or its grant has expired. After
 	// ErrUnavailable the token may be used or not; a call with the same

@@ -30,8 +30,8 @@ func (nowhere) Attempt(context.Context, []byte) ([]byte, error) { return nil, ni
 
 // attemptQuestion asks for an attempt.
 type attemptQuestion struct {
-	Hash []byte `json:"hash"` // of the code
-	ID   string `json:"id"`   // of the grant that the store holds
+	Hash []byte `json:"hash"` // of the code, or the name of the refresh token
+	ID   string `json:"id"`   // of the grant that the store holds, or of the use
 }
 
 // attemptAnswer gives it away: whoever answers has forgotten it.
@@ -48,6 +48,9 @@ func (e *Endpoint) AnswerAttempt(_ context.Context, body []byte) ([]byte, error)
 	}
 	try, ok := e.unsettled.give(q.Hash, q.ID, e.Now())
 	if !ok {
+		try, ok = e.unrotated.give(q.Hash, q.ID, e.Now())
+	}
+	if !ok {
 		return nil, nil
 	}
 	return json.Marshal(attemptAnswer{Family: try.family})
@@ -63,20 +66,29 @@ func (adopted) Error() string { return "the attempt was begun at another node" }
 // shows it now was told to try again, and is not taken for a thief. It returns an
 // [adopted] then, nil if nobody has it, and an error if that could not be found out.
 func (e *Endpoint) adopt(ctx context.Context, hash []byte, first string, issued int64) error {
-	body, err := json.Marshal(attemptQuestion{Hash: hash, ID: first})
+	a, found, err := e.elsewhere(ctx, hash, first)
 	if err != nil {
-		return err
+		return fmt.Errorf("ask who made a code's grant: %w", err)
 	}
-	said, err := e.Elsewhere.Attempt(ctx, body)
-	if err != nil {
-		return fmt.Errorf("ask who made a code's grant: %w", errors.Join(store.ErrUnavailable, err))
-	}
-	if len(said) == 0 {
+	if !found {
 		return nil
 	}
-	var a attemptAnswer
-	if err := json.Unmarshal(said, &a); err != nil {
-		return fmt.Errorf("token: answer about an attempt: %w", err)
-	}
 	return adopted{attempt{id: first, family: a.Family, until: time.Unix(issued, 0).Add(CodeLife)}}
+}
+
+// elsewhere asks the other nodes for an attempt, which is given away once. An error
+// matches [store.ErrUnavailable].
+func (e *Endpoint) elsewhere(ctx context.Context, hash []byte, id string) (a attemptAnswer, found bool, err error) {
+	body, err := json.Marshal(attemptQuestion{Hash: hash, ID: id})
+	if err != nil {
+		return attemptAnswer{}, false, err
+	}
+	said, err := e.Elsewhere.Attempt(ctx, body)
+	if err == nil && len(said) > 0 {
+		found, err = true, json.Unmarshal(said, &a)
+	}
+	if err != nil {
+		return attemptAnswer{}, false, errors.Join(store.ErrUnavailable, err)
+	}
+	return a, found, nil
 }

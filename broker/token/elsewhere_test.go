@@ -99,3 +99,54 @@ func TestAnAttemptIsGivenAwayForItsOwnGrant(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+// losing is a store whose answers about refresh tokens get lost.
+type losing struct {
+	Grants
+	lost bool
+}
+
+func (l *losing) RotateRefresh(ctx context.Context, r store.Rotation) (bool, error) {
+	graced, err := l.Grants.RotateRefresh(ctx, r)
+	if l.lost {
+		return false, store.ErrUnavailable
+	}
+	return graced, err
+}
+
+// A website whose refresh token was used up at a node that did not hear so, and told
+// it to try again, is not taken for a thief by another node at which it does, however
+// late; where that node cannot be asked nobody says so either.
+func TestAUseOfARefreshTokenGoesOnAtAnotherNode(t *testing.T) {
+	first := newHouse(t)
+	stored := &losing{Grants: storeOf(t, first)}
+	first.endpoint.Grants = stored
+	asks := &asking{Endpoint: first.endpoint, fails: errors.New("silent")}
+	second := first.other(asks)
+	known, token := newFamilyOf(t, first, false)
+	use := func(h *house, text string) (string, error) {
+		answer, err := h.endpoint.refresh(t.Context(), known, oauth.TokenRequest{RefreshToken: text})
+		return answer.RefreshToken, err
+	}
+	stored.lost = true
+	if _, err := use(first, token); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("a use without an answer: %v", err)
+	}
+	stored.lost, first.now = false, first.now.Add(time.Minute)
+	second.now = first.now
+	if _, err := use(second, token); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("while the first node cannot be asked: %v", err)
+	}
+	asks.fails = nil
+	next, err := use(second, token)
+	if err != nil || next == "" {
+		t.Fatalf("the same token at another node: %q, %v", next, err)
+	}
+	second.now = second.now.Add(time.Minute)
+	if _, err := use(second, next); err != nil {
+		t.Fatalf("its successor: %v", err)
+	}
+	if _, err := use(second, token); !oauth.HasCode(err, oauth.CodeInvalidGrant) {
+		t.Errorf("the first one once more: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -150,12 +151,16 @@ func (e *Endpoint) rotate(ctx context.Context, f family, known *client.Client, n
 		}
 	}
 	rotation := store.Rotation{
-		GrantID: f.grant.ID, Count: f.token.count, Attempt: try.id, At: now.UTC(), Idle: refreshIdle,
+		GrantID: f.grant.ID, Count: f.token.count, Attempt: try.id, At: now.UTC(), Idle: refreshIdle, Spares: true,
 	}
 	if !known.Public {
 		rotation.Grace = refreshGrace
 	}
 	_, err := e.Grants.RotateRefresh(ctx, rotation)
+	if errors.Is(err, store.ErrReplayed) {
+		err = e.usedBefore(ctx, name, &rotation)
+		try.id = rotation.Attempt
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -171,6 +176,29 @@ func (e *Endpoint) rotate(ctx context.Context, f family, known *client.Client, n
 	try.until = now.Add(retryLife)
 	e.unrotated.keep(name, try, now)
 	return fmt.Errorf("use refresh token: %w", err)
+}
+
+// usedBefore decides about a token that was used before. If that use was the one
+// attempt whose outcome another node was left without, the website was told to try
+// again and does so here: it goes on, and r names it from now on. Otherwise the family
+// ends with this call. [store.ErrReplayed], and what [store.Refreshes] says.
+func (e *Endpoint) usedBefore(ctx context.Context, name []byte, r *store.Rotation) error {
+	r.Spares = false
+	stands, _, err := e.Grants.RefreshFamily(ctx, r.GrantID, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	if stands.Refresh.Count == r.Count+1 && stands.Refresh.EndedAt.IsZero() {
+		_, found, err := e.elsewhere(ctx, name, stands.Refresh.Attempt)
+		if err != nil {
+			return fmt.Errorf("ask who used a refresh token: %w", err)
+		}
+		if found {
+			r.Attempt = stands.Refresh.Attempt
+		}
+	}
+	_, err = e.Grants.RotateRefresh(ctx, *r)
+	return err
 }
 
 // revokeGrant ends what a grant gave: here before it returns nil, everywhere

@@ -22,21 +22,10 @@ import (
 // answer gives the one successor of the last, and once a used token came back
 // too late, none is good any more.
 func TestNoTwoSuccessorsLive(t *testing.T) {
-	s, err := sqlstore.Open(t.Context(), sqlstore.Options{
-		Driver: sqlstore.SQLite, Path: filepath.Join(t.TempDir(), "bongsu.db"), Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
 	h := newHouse(t)
-	h.endpoint.Grants = s
-	owner := store.Account{ID: "acc", Seed: make([]byte, 32), Epoch: 1, CreatedAt: h.now, UpdatedAt: h.now}
-	if err := s.OpenAccount(t.Context(), owner, store.IdentityKey{Provider: "kakao", Subject: "1"}); err != nil {
-		t.Fatal(err)
-	}
+	h.endpoint.Grants = storeOf(t, h)
 	rapid.Check(t, func(rt *rapid.T) {
-		f := newModel(rt, h, s, rapid.Bool().Draw(rt, "public"))
+		f := newModel(rt, h, rapid.Bool().Draw(rt, "public"))
 		rt.Repeat(map[string]func(*rapid.T){
 			"use": f.use,
 			"wait": func(rt *rapid.T) {
@@ -62,7 +51,31 @@ type model struct {
 	dead   bool
 }
 
-func newModel(rt *rapid.T, h *house, s *sqlstore.Store, public bool) *model {
+func newModel(rt *rapid.T, h *house, public bool) *model {
+	c, first := newFamilyOf(rt, h, public)
+	return &model{house: h, client: c, tokens: []string{first}, live: 1, used: h.now}
+}
+
+// storeOf is a real store that has the house's account.
+func storeOf(t *testing.T, h *house) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.Open(t.Context(), sqlstore.Options{
+		Driver: sqlstore.SQLite, Path: filepath.Join(t.TempDir(), "bongsu.db"), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	owner := store.Account{ID: "acc", Seed: make([]byte, 32), Epoch: 1, CreatedAt: h.now, UpdatedAt: h.now}
+	if err := s.OpenAccount(t.Context(), owner, store.IdentityKey{Provider: "kakao", Subject: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newFamilyOf has a client whose grant has a family, and the family's first token.
+func newFamilyOf(rt rapid.TB, h *house, public bool) (*client.Client, string) {
+	rt.Helper()
 	c := &client.Client{ID: "shop", Public: public, GrantTypes: []string{client.GrantAuthorizationCode, client.GrantRefreshToken}, IDTokenAlg: "ES256"}
 	grantID, err := id.Dated(h.now, h.endpoint.Rand)
 	if err != nil {
@@ -81,10 +94,10 @@ func newModel(rt *rapid.T, h *house, s *sqlstore.Store, public bool) *model {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	if _, err := s.ClaimCode(context.Background(), g); err != nil {
+	if _, err := h.endpoint.Grants.ClaimCode(context.Background(), g); err != nil {
 		rt.Fatal(err)
 	}
-	return &model{house: h, client: c, tokens: []string{first}, live: 1, used: h.now}
+	return c, first
 }
 
 // use presents any token that was ever given.

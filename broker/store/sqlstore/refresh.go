@@ -61,7 +61,7 @@ func (s *Store) rotate(ctx context.Context, r store.Rotation) (graced bool, err 
 		return false, err
 	}
 	graced, err = judge(g.grant(), r)
-	if errors.Is(err, store.ErrReplayed) {
+	if errors.Is(err, store.ErrReplayed) && !r.Spares {
 		if _, err := s.execute(ctx, again, endFamily, r.GrantID, micros(r.At)); err != nil {
 			return false, err
 		}

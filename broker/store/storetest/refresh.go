@@ -148,6 +148,21 @@ func testRefresh(t *testing.T, o Options) {
 			tt.run(t, g)
 		})
 	}
+	t.Run("a replay that spares the family ends nothing, and its attempt goes on", func(t *testing.T) {
+		g := newFamily(t, a.ID)
+		claim(t, s, g)
+		first := used(t, g, 1, 0)
+		rotate(t, s, first, false)
+		late := used(t, g, 1, time.Hour)
+		late.Spares = true
+		wantRefused(t, s, late, store.ErrReplayed)
+		if stands := must2(t)(s.RefreshFamily(t.Context(), g.ID, 2)).Refresh; stands.Attempt != first.Attempt || !stands.EndedAt.IsZero() {
+			t.Errorf("the family stands as %+v, want the attempt %q alive", stands, first.Attempt)
+		}
+		late.Attempt = first.Attempt
+		rotate(t, s, late, false)
+		rotate(t, s, used(t, g, 2, time.Hour), false)
+	})
 	t.Run("bounds", func(t *testing.T) { testRefreshBounds(t, s, a) })
 }
 
