@@ -35,6 +35,7 @@ type effort uint8
 const (
 	once  effort = iota // give up: the second time would be another one
 	again               // write again, as long as the deadline allows: the second time answers as the first
+	asks                // nothing is written: ask again, as long as the deadline allows
 )
 
 // engine is one database, or one side of it.

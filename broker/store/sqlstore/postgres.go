@@ -157,7 +157,7 @@ func (p *postgres) look(ctx context.Context, f work) error {
 
 // read implements engine.
 func (p *postgres) read(ctx context.Context, f work) error {
-	return p.write(ctx, again, f)
+	return p.write(ctx, asks, f)
 }
 
 // write implements engine: a single statement is its own transaction.

@@ -224,3 +224,43 @@ func TestNoBeatWithoutAStandby(t *testing.T) {
 	eventually(t, 30*time.Second, func(ctx context.Context) error { _, err := s.WriteBeat(ctx); return err })
 	eventually(t, 30*time.Second, func(ctx context.Context) error { _, err := s.ReplicaBeat(ctx); return err })
 }
+
+// A write of unknown outcome may stand on a primary that was started anew and nowhere
+// else. Nobody is told that it is done before another server has it, though the second
+// attempt finds it there and writes nothing.
+func TestAnUnknownWriteIsNotDoneBeforeAStandbyHasIt(t *testing.T) {
+	d := newDeployment(t)
+	d.options.Reader, d.options.Timeout = "", 8*time.Second
+	s := mustOpen(t, d.options)
+	a, key := openAccount(t, s)
+	link := store.Link{IdentityKey: store.IdentityKey{Provider: "naver", Subject: key.Subject}, AccountID: a.ID, CreatedAt: noon}
+	ask := func(ctx context.Context) error {
+		_, err := s.LinkIdentityEndSessions(ctx, link, a.Epoch, noon)
+		return err
+	}
+	d.heir.Kill()
+	d.local.Kill()
+	done := make(chan error, 1)
+	go func() { done <- ask(context.WithoutCancel(t.Context())) }()
+	db := raw(t, d.options)
+	eventually(t, 10*time.Second, func(ctx context.Context) error {
+		var waiting int
+		err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").Scan(&waiting)
+		if err == nil && waiting == 0 {
+			err = errors.New("no commit waits for a standby")
+		}
+		return err
+	})
+	d.primary.Kill()
+	d.primary.Restart()
+	var there int
+	eventually(t, 10*time.Second, func(ctx context.Context) error {
+		return db.QueryRowContext(ctx, "SELECT count(*) FROM links WHERE provider = 'naver' AND subject = $1", key.Subject).Scan(&there)
+	})
+	if there != 1 {
+		t.Fatalf("the primary shows the link %d times, and is to show it alone", there)
+	}
+	wantUnavailable(t, <-done)
+	d.local.Restart()
+	eventually(t, 30*time.Second, ask)
+}
