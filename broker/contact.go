@@ -3,11 +3,15 @@ package broker
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
+	"slices"
 	"time"
 
+	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/contact"
+	"github.com/bongsu/bongsu/broker/continuation"
+	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/web"
 )
 
@@ -60,26 +64,52 @@ func limitsIn(s contact.State) web.StatusLimits {
 	return web.LimitWebsites
 }
 
-// storeServes returns nil if the writer takes writes, or else if this node can do
-// without it: then the replica answers, and the words say what people cannot do.
-func (b *Broker) storeServes(ctx context.Context) (but []string, err error) {
+// errServesNobody says that no website's people can log in at this node.
+var errServesNobody = fmt.Errorf("what is left of the deployment lets nobody log in here: %w", store.ErrUnavailable)
+
+// serves is the state in which this node can let somebody log in: the writer takes
+// writes, or else this node decides about its codes itself, and what is left is
+// enough for one website at least. It asks the database only about what the watch
+// holds to be there.
+func (b *Broker) serves(ctx context.Context) (contact.State, error) {
 	state := b.contact.State()
-	if state.Mode == contact.Full || state.Mode == contact.Alone || b.arbiter.Log == nil {
-		if err = within(ctx, b.store.Ping); err == nil || b.arbiter.Log == nil {
-			return nil, err
+	if state.Mode == contact.Full || b.arbiter.Log == nil {
+		err := within(ctx, b.store.Ping)
+		if err == nil {
+			return contact.State{Mode: contact.Full}, nil
 		}
-		if state.Mode == contact.Full { // it was there a moment ago
-			state.Mode = contact.WriterLost
+		if b.arbiter.Log == nil {
+			return state, err
+		}
+		state.Mode = contact.WriterLost // it was there a moment ago
+	}
+	if state.Mode != contact.Alone {
+		err := within(ctx, func(ctx context.Context) error {
+			_, err := b.store.ReplicaBeat(ctx)
+			return err
+		})
+		if err != nil {
+			state = contact.State{Mode: contact.Alone}
 		}
 	}
-	replica := within(ctx, func(ctx context.Context) error {
-		_, err := b.store.ReplicaBeat(ctx)
-		return err
-	})
-	if replica != nil {
-		return nil, errors.Join(err, replica)
+	if !b.servesSomebody(state) {
+		return state, errServesNobody
 	}
-	return []string{"contact " + state.Mode.String() + ": " + state.Means()}, nil
+	return state, nil
+}
+
+// servesSomebody reports whether what the table promises in a state is more than
+// nothing: for one website, at least.
+func (b *Broker) servesSomebody(s contact.State) bool {
+	switch {
+	case s.Mode == contact.Alone:
+		read := b.factsRead()
+		return !read.IsZero() && b.options.Now().Sub(read) <= continuation.Life &&
+			slices.ContainsFunc(b.clients.All(), func(c *client.Client) bool { return c.Continuation })
+	case s.Serves(false):
+		return true
+	}
+	return slices.ContainsFunc(b.clients.All(), func(c *client.Client) bool { return s.Serves(c.StaleAllowed) })
 }
 
 // within asks with the time that a load balancer's question has.

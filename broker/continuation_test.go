@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -100,7 +99,7 @@ func TestAKnownDeviceGoesOnWithoutAnyDatabase(t *testing.T) {
 	}
 
 	a.w.cut.Store(false)
-	eventually(t, "the node is whole", func() bool { return n.AskAdmin("/readyz").Status == http.StatusOK })
+	eventually(t, "the node is whole", func() bool { return takesWrites(n) })
 	eventually(t, "it takes logins as ever", func() bool { return n.Broker.Contact().Writer() })
 	noSession(t, n, a.known)
 	tokens = n.Redeem(n.Login(a.known, "p", "vic", brokertest.RP2.Request()))
