@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,6 +160,7 @@ func TestLogoutWithoutAWriter(t *testing.T) {
 			t.Errorf("%s refuses somebody else, too", n.Config().Site)
 		}
 	}
+	many := c.manyLogOut(t)
 	for range 3 {
 		for _, n := range c.nodes {
 			n.Clock.Advance(2 * time.Hour)
@@ -184,9 +186,42 @@ func TestLogoutWithoutAWriter(t *testing.T) {
 	var facts int
 	must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM facts WHERE kind = 'session_ended'").Scan(&facts))
 	must(t, db.Close())
-	if facts != 2 {
+	if facts != 2+many {
 		t.Errorf("the store has %d ended sessions", facts)
 	}
+}
+
+// manyLogOut ends more sessions at seoul in one moment than hints are obeyed of one
+// site: the other sites obey within R, and nobody who stays is shut out.
+func (c *country) manyLogOut(t *testing.T) (count int) {
+	t.Helper()
+	count = 450
+	sid := func(i int) string { return fmt.Sprintf("many-%d", i) }
+	var all sync.WaitGroup
+	for i := range count {
+		all.Go(func() {
+			fact := store.Fact{Kind: store.SessionEnded, ID: sid(i), Until: c.nodes[0].Clock.Now().Add(12 * time.Hour)}
+			if err := c.nodes[0].Broker.Negative().Apply(t.Context(), fact); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	began := time.Now()
+	for _, n := range c.nodes {
+		eventually(t, n.Config().Site+" obeys all of them", func() bool {
+			for i := range count {
+				if !n.Broker.Negative().Has(store.SessionEnded, sid(i)) {
+					return false
+				}
+			}
+			return true
+		})
+		if took := time.Since(began); took > obeyedWithin {
+			t.Errorf("%s obeys %d logouts after %s", n.Config().Site, count, took)
+		}
+	}
+	return count
 }
 
 // obeyed fails unless all nodes hold that sessions have ended.

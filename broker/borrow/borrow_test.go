@@ -320,30 +320,76 @@ func TestOneSiteMovesNobody(t *testing.T) {
 	})
 }
 
-// Six hundred people log out in one moment: all of it arrives, as fast as one site
-// is believed.
+// A thousand people log out in one moment at one site, and it is obeyed
+// everywhere within R: a mass of logouts is nobody's attack. That one site shuts out
+// more than a thousand is obeyed elsewhere for a thousand alone, until a second site says so.
 func TestManyAtOnce(t *testing.T) {
+	const logouts, out = 1000, 1050
+	ends := func(i int) store.Fact { return store.Fact{Kind: store.SessionEnded, ID: fmt.Sprintf("sid-%026d", i)} }
+	shuts := func(i int) store.Fact {
+		return store.Fact{Kind: store.AccountDisabled, ID: fmt.Sprintf("%020d", i), Epoch: 1}
+	}
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t, threeSites...)
 		defer p.endAll()
 		p.db.goAway(true)
-		for i := range 600 {
-			must(t, p.nodes["seoul/a"].set.Apply(t.Context(), store.Fact{Kind: store.SessionEnded, ID: fmt.Sprintf("%0200d", i)}))
-		}
+		p.says("seoul/a", logouts, ends)
 		pass(obeyedWithin)
-		if got := p.nodes["seoul/b"].set.Lent(); got != 600 {
-			t.Errorf("the same site has heard %d after R", got)
-		}
-		if got := p.nodes["jeju/a"].set.Lent(); got < 400 {
-			t.Errorf("another site has heard %d after R", got)
-		}
-		pass(30 * time.Second)
+		p.counts("logouts", logouts, ends, logouts, threeSites...)
+		p.says("seoul/a", out, shuts)
+		pass(obeyedWithin)
+		p.counts("shut out", out, shuts, out, "seoul/a", "seoul/b")
+		p.counts("shut out", out, shuts, 1000, "busan/a", "busan/b", "jeju/a")
+		pass(10 * time.Second)
+		p.counts("later, too", out, shuts, 1000, "busan/a", "busan/b", "jeju/a")
+		p.says("busan/a", out, shuts)
+		pass(obeyedWithin)
+		p.counts("said at two of three", out, shuts, out, threeSites...)
+		p.says("seoul/a", 1, func(int) store.Fact { return ends(logouts) }) // the other measure is not used up
+		pass(obeyedWithin)
+		p.obey("afterwards", ends(logouts))
+		p.db.goAway(false)
+		pass(obeyedWithin)
+		p.counts("the store has them", out, shuts, out, threeSites...)
 		for name, n := range p.nodes {
-			if got := n.set.Lent() + n.set.Unsent(); got != 600 {
-				t.Errorf("%s has heard %d", name, got)
+			if n.set.Lent() != 0 || n.set.Unsent() != 0 {
+				t.Errorf("%s: %d lent, %d unsent", name, n.set.Lent(), n.set.Unsent())
 			}
 		}
+		if len(p.db.facts) != logouts+out+1 {
+			t.Errorf("the store has %d facts", len(p.db.facts))
+		}
 	})
+}
+
+// says has a node say count facts at once.
+func (p *pool) says(name string, count int, fact func(i int) store.Fact) {
+	p.t.Helper()
+	var all sync.WaitGroup
+	for i := range count {
+		all.Go(func() {
+			if err := p.nodes[name].set.Apply(p.t.Context(), fact(i)); err != nil {
+				p.t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// counts fails unless nodes obey that many of count facts.
+func (p *pool) counts(when string, count int, fact func(i int) store.Fact, want int, names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		got := 0
+		for i := range count {
+			if f := fact(i); p.nodes[name].set.Has(f.Kind, f.ID) {
+				got++
+			}
+		}
+		if got != want {
+			p.t.Errorf("%s: %s obeys %d, want %d", when, name, got, want)
+		}
+	}
 }
 
 // A hint has the others asked at once, and not with every hint.

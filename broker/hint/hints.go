@@ -16,7 +16,8 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// The measures of hints. A site of four busy nodes stays below what is obeyed.
+// The measures of hints. A site of four busy nodes stays below what is obeyed; what
+// is not is heard a little later, for then the nodes ask each other for everything.
 const (
 	freshFor   = 10 * time.Minute // by the receiver's clock, either way
 	repeatEach = 3 * time.Minute  // what the store has not heard of is said again
@@ -25,6 +26,10 @@ const (
 	sayPerSecond, sayBurst   = 5, 100  // by this node
 	obeyPerSecond, obeyBurst = 20, 400 // of one site; beyond it the store is asked and nothing obeyed
 	wideEvery, wideBurst     = time.Minute, 3
+
+	// Of accounts a site's word is obeyed less: a hint lasts ten minutes, and whoever
+	// is hinted at is let in by nobody meanwhile.
+	accountEvery, accountBurst = 1500 * time.Millisecond, 400
 )
 
 // obeyed are the kinds about one person, which a hint may bring about by itself.
@@ -81,7 +86,7 @@ type Hints struct {
 }
 
 // limits are what is obeyed of a site.
-type limits struct{ personal, wide *rate.Limiter }
+type limits struct{ all, accounts, wide *rate.Limiter }
 
 // key tells hints apart: two of one fact are the same if the store has it, and
 // one that it has not counts again each time it is said.
@@ -268,7 +273,10 @@ func (h *Hints) note(hint Hint, message []byte) bool {
 func (h *Hints) limit(site string) *limits {
 	l := h.sites[site]
 	if l == nil {
-		l = &limits{personal: rate.NewLimiter(obeyPerSecond, obeyBurst), wide: rate.NewLimiter(rate.Every(wideEvery), wideBurst)}
+		l = &limits{
+			all: rate.NewLimiter(obeyPerSecond, obeyBurst), wide: rate.NewLimiter(rate.Every(wideEvery), wideBurst),
+			accounts: rate.NewLimiter(rate.Every(accountEvery), accountBurst),
+		}
 		h.sites[site] = l
 	}
 	return l
@@ -277,9 +285,12 @@ func (h *Hints) limit(site string) *limits {
 // allow reports whether a hint is within what a site may say, and whether it is
 // to be obeyed.
 func (l *limits) allow(kind store.FactKind, now time.Time) (within, obey bool) {
-	within = l.personal.AllowN(now, 1)
-	if slices.Contains(obeyedWide, kind) {
+	within = l.all.AllowN(now, 1)
+	switch {
+	case slices.Contains(obeyedWide, kind):
 		return within, within && l.wide.AllowN(now, 1)
+	case kind == store.AccountDisabled, kind == store.AccountEpoch:
+		return within, within && l.accounts.AllowN(now, 1)
 	}
 	return within, within && slices.Contains(obeyed, kind)
 }

@@ -230,6 +230,19 @@ func TestWhatIsNotObeyedHurriesTheStore(t *testing.T) {
 	if news, err := at.Merge(other.sent[0]); !news || err != nil {
 		t.Errorf("another site is silenced too: %t, %v", news, err)
 	}
+	// Of accounts less is obeyed as time goes on.
+	at.told = doubter{}
+	for i := range 600 {
+		at.now = at.now.Add(time.Second / obeyPerSecond)
+		h := Hint{Site: "busan", Said: at.now.Truncate(time.Second), Kind: store.AccountDisabled, ID: fmt.Sprint(i), Revision: int64(i) + 1}
+		b := h.signed()
+		if news, err := at.Merge(append(b, ed25519.Sign(identity("busan"), b)...)); !news || err != nil {
+			t.Fatalf("account %d: news %t, %v", i, news, err)
+		}
+	}
+	if most := accountBurst + int(30*time.Second/accountEvery); len(at.told.doubts) > most || len(at.told.doubts)+at.told.hurried != 600 {
+		t.Errorf("of accounts %d are obeyed, %d hurried", len(at.told.doubts), at.told.hurried)
+	}
 
 	for _, kind := range []store.FactKind{
 		store.KeyWithdrawn, store.ProviderSessionsEnded, store.UpstreamKeyDistrusted, "of_a_later_version",

@@ -30,9 +30,26 @@
 // it. Entering a fact twice changes nothing, and one that was lifted meanwhile
 // stays lifted, so nothing is said twice.
 //
-// One site moves nobody. About one person (an account, a session, a grant, a token,
-// a consent) one site's word is enough, for it is what logging out means, but only
-// 20 a second of one site after the first 400. What touches everybody, the
+// One site moves nobody. How far its word alone reaches depends on what a lie would
+// take away, not on how much is said:
+//
+//   - A session, a grant or a token has its end by one site's word, for that is what
+//     logging out means, and all of an honest site's logouts must be obeyed within R.
+//     A lie costs the person one login more. What bounds it is what a disk keeps up
+//     with: 20,000 at once, 500 a second after that, 100,000 that the store does not
+//     have yet.
+//   - An account disabled, its sessions ended everywhere, a consent withdrawn: until
+//     the writer is back nobody lets that person in, or in there. That takes one
+//     site's word for a thousand of them that the store does not have yet, and those
+//     stay out; for what is beyond, it takes what a switch takes.
+//   - What touches everybody takes more than one site.
+//
+// A share of the people instead of a thousand would be fairer to small deployments
+// and to large ones, but nobody here knows how many there are, and a site's own
+// count is what a stolen site would lie about. Nodes hand on what they believe, so
+// a site that tells each of n others different names takes out n - 1 times as many.
+//
+// What touches everybody, the
 // switches of providers and drills as well as what cannot be taken back (a signing
 // key withdrawn: websites keep the keys they fetched without it; sessions of a
 // provider ended: people are logged out; an upstream key distrusted: failed logins

@@ -14,6 +14,7 @@ import (
 const (
 	pageSize     = 500             // facts asked for at a time
 	answerWithin = 2 * time.Second // one question to the store; slower is no answer
+	sentAtOnce   = 8               // facts
 	partWithin   = time.Second     // what may still be sent when the process ends
 	sweepEvery   = time.Minute
 	hurryGap     = 100 * time.Millisecond // between readings that hints ask for
@@ -139,16 +140,38 @@ func (s *Set) send(ctx context.Context) error {
 	if s.store == nil {
 		return nil
 	}
+	return s.sendEach(ctx, s.waitingRecords())
+}
+
+// sendEach sends records, a few at a time, until the store stops answering: after
+// hours without a writer there may be thousands, and each waits for a disk.
+func (s *Set) sendEach(ctx context.Context, records []record) error {
+	var sending sync.WaitGroup
+	var mu sync.Mutex
 	var failed error
-	for _, r := range s.waitingRecords() {
-		err := s.sendOne(ctx, r)
-		if err != nil {
+	free := make(chan struct{}, sentAtOnce)
+	gone := false
+	for _, r := range records {
+		free <- struct{}{}
+		mu.Lock()
+		stop := gone || ctx.Err() != nil
+		mu.Unlock()
+		if stop {
+			break
+		}
+		sending.Go(func() {
+			defer func() { <-free }()
+			err := s.sendOne(ctx, r)
+			if err == nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
 			failed = err
-		}
-		if errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return failed
-		}
+			gone = gone || errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
+		})
 	}
+	sending.Wait()
 	return failed
 }
 

@@ -12,10 +12,17 @@ import (
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-// What is believed of one other site at a time. Four busy nodes stay below it.
+// What is taken of one other site while the store has not heard of it. The first
+// measure is as much as a site of the largest deployment says honestly in a bad
+// hour, and what a disk keeps up with; the second is how many people it may take
+// everything from by its word alone.
 const (
-	lendPerSecond, lendBurst = 20, 400
-	maxLent                  = 10_000
+	thingsPerSecond, thingsBurst = 500, 20_000
+	maxThings                    = 100_000
+	maxAccounts                  = 1_000
+
+	othersPerSecond, othersBurst = 200, 2_000 // accounts, and what touches everybody
+	maxHeld                      = 10_000     // of these, those that its word alone does not bring about
 )
 
 // loan is what other nodes say that the feed does not say yet: lent to this one
@@ -27,21 +34,33 @@ type loan struct {
 	at    int64
 	until int64     // Unix microseconds; 0 is never
 	since time.Time // when it came, or the process began
+	held  bool      // of an account: its site has said so much that its word alone is not enough
 }
 
-// lender is another site as one that lends.
+// lender is a site as one that lends.
 type lender struct {
-	count int
-	rate  *rate.Limiter
+	things, accounts, held int // loans, by what they are about; held: accounts beyond the measure, and what touches everybody
+	ofThings, ofOthers     *rate.Limiter
+	warned                 bool // that it says too much of accounts
 }
 
-// personal are the kinds about one person, of which one node's word is enough.
-func personal(kind store.FactKind) bool {
+// reach is what a false fact of a kind would take away.
+type reach int
+
+const (
+	thing    reach = iota // a session, a grant, a token: the person signs in once more
+	account               // everything of one person: nobody lets them in before the writer is back
+	everyone              // a switch, a key, a provider's sessions; and what a later version means
+)
+
+func reachOf(kind store.FactKind) reach {
 	switch kind {
-	case store.AccountDisabled, store.AccountEpoch, store.SessionEnded, store.GrantRevoked, store.TokenRevoked, store.ConsentWithdrawn:
-		return true
+	case store.SessionEnded, store.GrantRevoked, store.TokenRevoked:
+		return thing
+	case store.AccountDisabled, store.AccountEpoch, store.ConsentWithdrawn:
+		return account
 	}
-	return false
+	return everyone
 }
 
 // plausible reports whether a fact of another node can have come about: an epoch
@@ -77,9 +96,11 @@ func (s *Set) Borrow(site string, facts []store.Fact) (taken int, err error) {
 		k := key{r.Kind, r.ID}
 		over := r.Until != 0 && r.Until < now.UnixMicro()
 		if !over && plausible(f, now) && s.news(k, r) {
-			if !s.affords(site, k, now) {
+			held, ok := s.affords(site, k, now)
+			if !ok {
 				break
 			}
+			r.Held = held
 			s.lend(k, r)
 			if s.journal != nil {
 				b = s.journal.Append(r.encode())
@@ -98,27 +119,58 @@ func (s *Set) Borrow(site string, facts []store.Fact) (taken int, err error) {
 	return taken, err
 }
 
-// affords reports whether one more may be lent by site. The caller holds mu.
-func (s *Set) affords(site string, k key, now time.Time) bool {
-	l := s.lender(site)
-	if site != s.site && !l.rate.AllowN(now, 1) {
-		return false
+// affords reports whether one more may be lent by site, and whether the word of
+// that site alone is too little to bring it about. The caller holds mu.
+func (s *Set) affords(site string, k key, now time.Time) (held, ok bool) {
+	l, of := s.lender(site), reachOf(k.kind)
+	i := s.lentBy(site, k)
+	room, rates := l.things < maxThings, l.ofThings
+	switch {
+	case site == s.site:
+		return false, i >= 0 || l.things+l.accounts+l.held < maxThings
+	case of == account && (i >= 0 && !s.loans[k][i].held || i < 0 && l.accounts < maxAccounts):
+		room, rates = true, l.ofOthers
+	case of != thing:
+		held, room, rates = of == account, l.held < maxHeld, l.ofOthers
 	}
-	return l.count < maxLent || s.lentBy(site, k) >= 0
+	if !room && i < 0 || !rates.AllowN(now, 1) {
+		return held, false
+	}
+	if held && !l.warned {
+		l.warned = true
+		s.logger.LogAttrs(context.Background(), slog.LevelError, "another site takes more people out than its word alone is believed for: beyond that, more than half of the sites decide",
+			slog.String("event", "facts.held"), slog.String("site", site))
+	}
+	return held, true
 }
 
 func (s *Set) lender(site string) *lender {
 	l := s.lenders[site]
 	if l == nil {
-		l = &lender{rate: rate.NewLimiter(lendPerSecond, lendBurst)}
+		l = &lender{
+			ofThings: rate.NewLimiter(thingsPerSecond, thingsBurst),
+			ofOthers: rate.NewLimiter(othersPerSecond, othersBurst),
+		}
 		s.lenders[site] = l
 	}
 	return l
 }
 
+// count notes that a loan under k has come, or with -1 that it has gone.
+func (l *lender) count(k key, held bool, by int) {
+	switch of := reachOf(k.kind); {
+	case of == thing:
+		l.things += by
+	case of == account && !held:
+		l.accounts += by
+	default:
+		l.held += by
+	}
+}
+
 // lentBy returns which loan under k a word of site belongs to, -1 if none.
 func (s *Set) lentBy(site string, k key) int {
-	return slices.IndexFunc(s.loans[k], func(l loan) bool { return personal(k.kind) || l.site == site })
+	return slices.IndexFunc(s.loans[k], func(l loan) bool { return reachOf(k.kind) == thing || l.site == site })
 }
 
 // news reports whether r says more than is known. The caller holds mu.
@@ -154,13 +206,13 @@ func (s *Set) superseded(k key, e entry, l loan) bool {
 // lend merges what a node of another site, or another node of this one, said: in
 // whatever order and however often. The caller holds mu.
 func (s *Set) lend(k key, r record) {
-	next := loan{site: r.Site, epoch: r.Epoch, at: r.At, until: r.Until, since: s.now()}
+	next := loan{site: r.Site, epoch: r.Epoch, at: r.At, until: r.Until, since: s.now(), held: r.Held && reachOf(k.kind) == account}
 	if i := s.lentBy(r.Site, k); i >= 0 {
 		old := &s.loans[k][i]
 		old.epoch, old.at, old.until = max(old.epoch, next.epoch), max(old.at, next.at), later(old.until, next.until)
 	} else {
 		s.loans[k] = append(s.loans[k], next)
-		s.lender(r.Site).count++
+		s.lender(r.Site).count(k, next.held, 1)
 	}
 	e, _ := s.load(k)
 	s.become(k, e)
@@ -172,7 +224,7 @@ func (s *Set) weigh(k key, next *entry) {
 	kept := slices.DeleteFunc(s.loans[k], func(l loan) bool {
 		done := s.superseded(k, *next, l)
 		if done {
-			s.lender(l.site).count--
+			s.lender(l.site).count(k, l.held, -1)
 		}
 		return done
 	})
@@ -194,13 +246,17 @@ func (s *Set) believed(k key, loans []loan) (is bool, epoch, until int64) {
 		}
 	}
 	var owner string
-	if s.owner != nil && len(loans) > 0 && !personal(k.kind) {
+	of := reachOf(k.kind)
+	if s.owner != nil && len(loans) > 0 && of == everyone {
 		owner = s.owner(k.kind, k.id)
 	}
 	for _, l := range loans {
-		if personal(k.kind) || l.site == s.site || l.site == owner && owner != "" {
+		if of == thing || of == account && !l.held || l.site == s.site || l.site == owner && owner != "" {
 			count(l)
 		}
+	}
+	if of == thing { // as much as anybody says
+		return is, epoch, until
 	}
 	if w := s.waiting(k); w != nil && !slices.ContainsFunc(loans, func(l loan) bool { return l.site == s.site }) {
 		loans = append(slices.Clone(loans), loan{site: s.site, epoch: w.Epoch, until: w.Until})
@@ -226,14 +282,14 @@ func (s *Set) sweepLoans(now int64) {
 		kept := slices.DeleteFunc(loans, func(l loan) bool {
 			over := l.until != 0 && l.until < now
 			if over {
-				s.lender(l.site).count--
+				s.lender(l.site).count(k, l.held, -1)
 			}
 			return over
 		})
-		if len(kept) == len(loans) && personal(k.kind) {
+		if len(kept) == len(loans) && reachOf(k.kind) != everyone {
 			continue
 		}
-		s.loans[k] = kept // of the others the owner may be known by now
+		s.loans[k] = kept // of those the owner may be known by now
 		e, _ := s.load(k)
 		s.become(k, e)
 	}
@@ -245,8 +301,8 @@ func (s *Set) Lent() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := 0
-	for _, loans := range s.loans {
-		count += len(loans)
+	for _, l := range s.lenders {
+		count += l.things + l.accounts + l.held
 	}
 	return count
 }
@@ -258,7 +314,7 @@ func (s *Set) lentRecords() []record {
 	var all []record
 	for k, loans := range s.loans {
 		for _, l := range loans {
-			all = append(all, record{Kind: k.kind, ID: k.id, Epoch: l.epoch, At: l.at, Until: l.until, Site: l.site})
+			all = append(all, record{Kind: k.kind, ID: k.id, Epoch: l.epoch, At: l.at, Until: l.until, Site: l.site, Held: l.held})
 		}
 	}
 	return all

@@ -1,6 +1,8 @@
 package negative
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -189,32 +191,108 @@ func TestAnOwnerThatIsNotKnownYet(t *testing.T) {
 	}
 }
 
-// A site is taken so many facts of at a time and no more; what is left over comes
-// with the next question. This site's own nodes are taken all of.
+// What ends one thing is taken of a site as much as it can honestly say, and no
+// more at a time: what is left over comes with the next question. This site's own
+// nodes are taken all of.
 func TestASiteThatSaysTooMuch(t *testing.T) {
 	now := noon
 	o := seoul(3)
 	o.Now = func() time.Time { return now }
 	s := open(t, o)
 	var many []store.Fact
-	for i := range lendBurst + 100 {
+	for i := range thingsBurst + 100 {
 		many = append(many, ended(numbered(i)))
 	}
 	taken, err := s.Borrow("busan", many)
-	if taken != lendBurst || err != nil {
+	if taken != thingsBurst || err != nil {
 		t.Fatalf("took %d, %v", taken, err)
 	}
-	if again, _ := s.Borrow("busan", many); again != lendBurst {
+	if again, _ := s.Borrow("busan", many); again != thingsBurst {
 		t.Errorf("what is known is taken %d times again", again)
 	}
 	takes(t, s, "jeju", many[:10]...)
 	takes(t, s, "seoul", many[taken:]...)
-	now = now.Add(time.Second)
-	for i := range 100 {
-		many[i].ID = numbered(1000 + i)
+	if s.Lent() != len(many) {
+		t.Errorf("%d are lent", s.Lent())
 	}
-	if taken, _ = s.Borrow("busan", many[:100]); taken != lendPerSecond {
+	now = now.Add(time.Second)
+	for i := range many[:1000] {
+		many[i].ID = numbered(50_000 + i)
+	}
+	if taken, _ = s.Borrow("busan", many[:1000]); taken != thingsPerSecond {
 		t.Errorf("took %d a second later", taken)
+	}
+}
+
+// disabled is an account that one of the sites shuts out.
+func disabled(i int) store.Fact {
+	return store.Fact{Kind: store.AccountDisabled, ID: fmt.Sprintf("acc-%05d", i), Epoch: 1, At: noon}
+}
+
+// AB-63, of accounts: one site shuts a thousand people out by its word alone, and
+// not the next. Those it takes a second site for, of three; who was shut out stays
+// so over a restart, and who was not does too.
+func TestOneSiteDoesNotShutEverybodyOut(t *testing.T) {
+	o := seoul(3)
+	now := noon
+	o.Now = func() time.Time { now = now.Add(10 * time.Millisecond); return now }
+	o.Path = filepath.Join(t.TempDir(), "negative.log")
+	s := open(t, o)
+	out := func() (count int) {
+		for i := range 3000 {
+			if s.Has(store.AccountDisabled, disabled(i).ID) {
+				count++
+			}
+		}
+		return count
+	}
+	var many []store.Fact
+	for i := range 1500 {
+		many = append(many, disabled(i))
+	}
+	takes(t, s, "busan", many...)
+	takes(t, s, "busan", many...) // again, it is the same word
+	for range 2 {
+		if out() != maxAccounts || s.Lent() != 1500 || len(s.Offers(Mark{}, 3000)) != maxAccounts {
+			t.Fatalf("%d are out, %d lent, %d offered", out(), s.Lent(), len(s.Offers(Mark{}, 3000)))
+		}
+		if !s.Has(store.AccountDisabled, disabled(0).ID) || s.Has(store.AccountDisabled, disabled(1499).ID) {
+			t.Error("others are out than were said first")
+		}
+		takes(t, s, "busan", ended("somebody's")) // what ends one thing is not held up by it
+		stands(t, s, map[string]bool{"somebody's": true})
+		s.loansEnd(t, ended("somebody's"))
+		s.journal.Distrust()
+		if err := errors.Join(s.tidy(), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, o)
+	}
+	takes(t, s, "jeju", many[1400:]...)
+	if out() != maxAccounts+100 {
+		t.Errorf("with a second site's word %d are out", out())
+	}
+	takes(t, s, "seoul", many[1200:1400]...) // a node of this site
+	if out() != maxAccounts+300 {
+		t.Errorf("with this site's word %d are out", out())
+	}
+	s.loansEnd(t, many...) // the writer is back and has them all: there is room again
+	takes(t, s, "busan", disabled(2999))
+	if out() != 1501 || s.Lent() != 1 {
+		t.Errorf("later %d are out, %d lent", out(), s.Lent())
+	}
+}
+
+// loansEnd has the feed bring what was lent.
+func (s *Set) loansEnd(t *testing.T, facts ...store.Fact) {
+	t.Helper()
+	page := make([]store.Fact, len(facts))
+	for i, f := range facts {
+		f.Revision = s.Revision() + int64(i) + 1
+		page[i] = f
+	}
+	if err := s.take(page); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -90,7 +90,7 @@ func TestWordsOfSitesMergeInAnyOrder(t *testing.T) {
 // any order; and when the writer is back all of it is in the store, each fact once,
 // and no node holds anything of another's.
 func TestNodesComeToObeyTheSame(t *testing.T) {
-	kinds := slices.DeleteFunc(slices.Clone(everyKind), func(k store.FactKind) bool { return !personal(k) })
+	kinds := slices.DeleteFunc(slices.Clone(everyKind), func(k store.FactKind) bool { return reachOf(k) == everyone })
 	rapid.Check(t, func(t *rapid.T) {
 		w := &writer{err: store.ErrUnavailable, whole: true}
 		names := []string{"seoul", "busan", "jeju", "daegu"}

@@ -36,7 +36,21 @@ func (s *Set) offer(k key, old, next entry) {
 	}
 	s.offers++
 	s.offered[k] = s.offers
+	if len(s.told) > 2*len(s.offered)+64 { // most of it is offered no more, or anew
+		s.told = slices.DeleteFunc(s.told, func(o offered) bool { return !s.isOffered(o) })
+	}
+	s.told = append(s.told, offered{k, s.offers})
 }
+
+// offered is a place in the order of what is told others.
+type offered struct {
+	key   key
+	count uint64
+}
+
+// isOffered reports whether what stands at that place was neither answered by the
+// writer nor offered anew. The caller holds mu.
+func (s *Set) isOffered(o offered) bool { return s.offered[o.key] == o.count }
 
 // Offers returns, in the order in which they came up, at most limit facts behind
 // mark that this node obeys and the store has not heard of, as far as is known
@@ -49,20 +63,15 @@ func (s *Set) Offers(after Mark, limit int) []Offer {
 	if after.Run != s.run {
 		after = Mark{Run: s.run}
 	}
-	type numbered struct {
-		key   key
-		count uint64
-	}
-	var behind []numbered
-	for k, n := range s.offered {
-		if n > after.Count {
-			behind = append(behind, numbered{k, n})
+	first, _ := slices.BinarySearchFunc(s.told, after.Count+1, func(o offered, count uint64) int { return cmp.Compare(o.count, count) })
+	var offers []Offer
+	for _, o := range s.told[first:] {
+		if len(offers) == limit {
+			break
 		}
-	}
-	slices.SortFunc(behind, func(a, b numbered) int { return cmp.Compare(a.count, b.count) })
-	offers := make([]Offer, 0, min(len(behind), limit))
-	for _, n := range behind[:min(len(behind), limit)] {
-		offers = append(offers, Offer{Fact: s.tellable(n.key), Mark: Mark{Run: s.run, Count: n.count}})
+		if s.isOffered(o) {
+			offers = append(offers, Offer{Fact: s.tellable(o.key), Mark: Mark{Run: s.run, Count: o.count}})
+		}
 	}
 	return offers
 }

@@ -33,6 +33,9 @@ type record struct {
 	// not been heard to know it.
 	Site string `json:"b,omitempty"`
 
+	// Held says that the word of that site alone is not enough for it.
+	Held bool `json:"h,omitempty"`
+
 	Watermark int64 `json:"w,omitempty"` // the feed has been read so far; -1: the store counts anew
 }
 

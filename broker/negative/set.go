@@ -101,9 +101,10 @@ type Set struct {
 
 	mu      sync.Mutex // one merge at a time, so that memory, log and OnFact see one order
 	unsent  map[key]record
-	loans   map[key][]loan // what other nodes said; of a personal kind one at most, else one of a site
+	loans   map[key][]loan // what other nodes said; of a thing one at most, else one of a site
 	lenders map[string]*lender
 	offered map[key]uint64 // what this node tells others, by when it became so
+	told    []offered      // the same in order, with places that are not offered any more
 	offers  uint64
 	reading bool // the log is being read: OnFact hears of the outcome alone
 

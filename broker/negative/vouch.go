@@ -2,11 +2,8 @@ package negative
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
-
-	"github.com/bongsu/bongsu/broker/store"
 )
 
 // vouchAfter is how long a fact of another node may be missing from a store that
@@ -19,6 +16,7 @@ const (
 
 // vouching is what is known of the writer by those who wait to vouch.
 type vouching struct {
+	asked time.Time     // when it was looked into last
 	since time.Time     // since when it has answered; zero: it does not
 	after time.Duration // drawn for this time
 }
@@ -30,32 +28,26 @@ type vouching struct {
 // ends the loan.
 func (s *Set) vouch(ctx context.Context) error {
 	now := s.now()
+	if since := now.Sub(s.vouching.asked); s.store == nil || since >= 0 && since < s.poll/2 { // something was said here
+		return nil
+	}
+	s.vouching.asked = now
 	due := s.orphans(now)
-	if len(due) == 0 || s.store == nil {
-		s.vouching = vouching{}
+	if len(due) == 0 {
+		s.vouching = vouching{asked: now}
 		return nil
 	}
 	if _, err := s.newest(ctx); err != nil {
-		s.vouching = vouching{}
+		s.vouching = vouching{asked: now}
 		return nil //nolint:nilerr // who said it does not reach the writer either, and sending what was said here tells of it
 	}
 	if s.vouching.since.IsZero() {
-		s.vouching = vouching{since: now, after: vouchAfter + rand.N(vouchSpread)}
+		s.vouching = vouching{asked: now, since: now, after: vouchAfter + rand.N(vouchSpread)}
 	}
 	if now.Sub(s.vouching.since) < s.vouching.after {
 		return nil
 	}
-	var failed error
-	for _, r := range due {
-		err := s.sendOne(ctx, r)
-		if err != nil {
-			failed = err
-		}
-		if errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return failed
-		}
-	}
-	return failed
+	return s.sendEach(ctx, due)
 }
 
 // orphans are the believed facts of other nodes that have waited for long.
