@@ -58,7 +58,7 @@ func (b *Broker) openStore(ctx context.Context) error {
 func (b *Broker) openRings(ctx context.Context) error {
 	var err error
 	b.sealing, err = seal.Open(ctx, seal.Options{
-		Store: b.snapshot.Sealing(b.store), Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
+		Store: b.snapshot.Sealing(b.store, b.store), Wrap: b.config.ClusterKey, Logger: b.logger, Now: b.options.Now,
 		// What lives longest under the ring is a session or a browser's mark; a
 		// day more covers the day its key went on sealing.
 		OpensFor: max(b.config.Sessions.Lifetime+b.config.Sessions.OutageCeiling, login.MarkLife) + 48*time.Hour,
@@ -70,7 +70,7 @@ func (b *Broker) openRings(ctx context.Context) error {
 		Issuer: b.config.Issuer.String(), Site: b.config.Site, Algorithms: b.config.Keys.Algorithms,
 		SiteIdentities: b.config.Identities(),
 		Served:         b.served,
-		Store:          b.snapshot.Signing(b.store), Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
+		Store:          b.snapshot.Signing(b.store, b.store), Wrap: b.config.SiteKey, PublishWindow: b.config.Keys.PublishWindow,
 		ActiveFor: b.config.Keys.ActiveFor, RetireFor: b.config.Keys.RetireFor, Logger: b.logger, Now: b.options.Now,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
+	"github.com/bongsu/bongsu/keys"
 )
 
 // wire lies between a node and every database. It can be cut, and it can be silent.
@@ -148,6 +149,47 @@ func TestAKeyWithdrawnIsNotUsedFromTheDisk(t *testing.T) {
 	if got := signer(t, n); got == stolen {
 		t.Error("it signs again")
 	}
+}
+
+// A node that was off while a key was withdrawn starts while the writer is lost: its
+// replica shows what its disk does not know, and of both the later word counts.
+func TestAReplicaShowsWhatTheDiskDoesNotKnow(t *testing.T) {
+	n := brokertest.StartNode(t)
+	var lost atomic.Bool
+	database := n.Behind(func(s *sqlstore.Store) sqlstore.Between {
+		return sqlstore.Between{
+			Writer: func(context.Context) error {
+				if lost.Load() {
+					return store.ErrUnavailable
+				}
+				return nil
+			},
+			Replica: func(context.Context) (*sqlstore.Store, error) { return s, nil },
+		}
+	})
+	n.Restart(func(*config.Config) {})
+	stolen := signer(t, n)
+	nextKeys(t, n)
+	n.Restart(func(cfg *config.Config) {
+		ring, err := keys.Open(t.Context(), keys.Options{ // another node of the site
+			Issuer: cfg.Issuer.String(), Site: cfg.Site, Algorithms: cfg.Keys.Algorithms, Store: database, Wrap: cfg.SiteKey, Now: n.Clock.Now,
+		})
+		must(t, err)
+		ring.Withdraw(stolen)
+		must(t, ring.Keep(t.Context()))
+		lost.Store(true)
+	})
+	if keySet := n.Ask(http.MethodGet, "/jwks").Body; bytes.Contains(keySet, []byte(stolen)) {
+		t.Errorf("the key set has %s: %s", stolen, keySet)
+	}
+	if !strings.Contains(n.Log(), `"event":"snapshot.replica","kind":"signing_keys"`) {
+		t.Error("nobody is told")
+	}
+	if got := signer(t, n); got == stolen {
+		t.Error("it signs")
+	}
+	lost.Store(false)
+	eventually(t, "nothing of the disk is in use", func() bool { return strings.Contains(n.Log(), `"event":"snapshot.replaced"`) })
 }
 
 // nextKeys waits until the key that follows is published of each algorithm.

@@ -5,6 +5,11 @@
 //	store ──away─────▶ file ──▶ reader  (only while the node starts)
 //	store ──back─────▶ what came from a file is read anew
 //
+// Of the rings, a replica that answers while the writer does not shows what the disk
+// of a node that was off does not have, or is behind it: of each signing key the
+// later state counts, so that nothing goes back behind a withdrawal, and of sealing
+// keys every one that either knows.
+//
 // One file holds one kind of thing: the sealing ring, the signing records and
 // manifests of all sites, this site's identity, registered clients, what provider
 // ids stand for, their wrapped secrets and pinned metadata, the deployment's small

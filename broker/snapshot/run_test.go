@@ -30,13 +30,13 @@ func TestAStartDoesNotHangOnAFrozenStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		h.o.Now = time.Now
-		if _, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil {
+		if _, err := h.open().Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		s, began := h.open(), time.Now()
 		var asked atomic.Int64
 		for range 20 {
-			got, err := s.Sealing(frozen{sealStore{h}, &asked}).SealingKeys(t.Context())
+			got, err := s.Sealing(frozen{sealStore{h}, &asked}, nil).SealingKeys(t.Context())
 			if err != nil || len(got) != 1 {
 				t.Fatalf("got %v, %v", got, err)
 			}
@@ -67,12 +67,12 @@ func TestWhatCameFromTheDiskIsReplacedAsSoonAsTheStoreAnswers(t *testing.T) {
 		go func() {
 			defer close(done)
 			s.Run(ctx, func(ctx context.Context) error {
-				_, err := s.Sealing(sealStore{h}).SealingKeys(ctx)
+				_, err := s.Sealing(sealStore{h}, nil).SealingKeys(ctx)
 				if err == nil {
-					_, err = s.Signing(keyStore{h}).SigningKeys(ctx)
+					_, err = s.Signing(keyStore{h}, nil).SigningKeys(ctx)
 				}
 				if err == nil {
-					_, err = s.Signing(keyStore{h}).SiteIdentities(ctx, "seoul")
+					_, err = s.Signing(keyStore{h}, nil).SiteIdentities(ctx, "seoul")
 				}
 				if err == nil {
 					_, _, err = s.Clients(clientStore{h}).Clients(ctx)

@@ -77,6 +77,7 @@ type Facts interface {
 type Snapshot struct {
 	o        Options
 	starting atomic.Bool
+	unshown  atomic.Bool // the replica did not answer when it was asked for what the writer does not say
 
 	mu     sync.Mutex
 	files  map[kind]*file

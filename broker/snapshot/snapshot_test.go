@@ -190,9 +190,9 @@ func (h *house) start(s *Snapshot) (told, error) {
 	ctx := h.t.Context()
 	var got told
 	var errs [7]error
-	got.Sealing, errs[0] = s.Sealing(sealStore{h}).SealingKeys(ctx)
-	got.Identity, errs[1] = s.Signing(keyStore{h}).EnsureSiteIdentity(ctx, keys.IdentityRecord{Site: "seoul", State: keys.Active})
-	got.Signing, errs[2] = s.Signing(keyStore{h}).SigningKeys(ctx)
+	got.Sealing, errs[0] = s.Sealing(sealStore{h}, nil).SealingKeys(ctx)
+	got.Identity, errs[1] = s.Signing(keyStore{h}, nil).EnsureSiteIdentity(ctx, keys.IdentityRecord{Site: "seoul", State: keys.Active})
+	got.Signing, errs[2] = s.Signing(keyStore{h}, nil).SigningKeys(ctx)
 	got.Clients, _, errs[3] = s.Clients(clientStore{h}).Clients(ctx)
 	if errs[3] != nil {
 		got.Clients, errs[3] = s.KeptClients(errs[3])
@@ -255,10 +255,10 @@ bongsu_snapshot_served{kind="site_identities"} 1
 	if err := s.Started(zero); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Sealing(sealStore{h}).SealingKeys(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Sealing(sealStore{h}, nil).SealingKeys(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("after the start the store is still answered for: %v", err)
 	}
-	if _, err := s.Sealing(sealStore{h}).InsertSealingKey(t.Context(), seal.Record{}); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Sealing(sealStore{h}, nil).InsertSealingKey(t.Context(), seal.Record{}); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("something is written: %v", err)
 	}
 }
@@ -314,7 +314,7 @@ func TestWhatIsRefused(t *testing.T) {
 			}
 			tt.change(h, filepath.Join(h.o.Dir, string(sealingKeys)))
 			h.away.Store(true)
-			_, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context())
+			_, err := h.open().Sealing(sealStore{h}, nil).SealingKeys(t.Context())
 			if !errors.Is(err, tt.want) || !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -322,11 +322,11 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Errorf("nobody is told:\n%s", h.log.String())
 			}
 			h.away.Store(false) // the store's word replaces it
-			if _, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil {
+			if _, err := h.open().Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			h.away.Store(true)
-			if _, err := h.open().Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil {
+			if _, err := h.open().Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil {
 				t.Errorf("what the store said since is refused, too: %v", err)
 			}
 		})
@@ -393,7 +393,7 @@ func TestAFileIsWrittenWhenThereIsSomethingToSay(t *testing.T) {
 	path := filepath.Join(h.o.Dir, string(sealingKeys))
 	ask := func() []byte {
 		t.Helper()
-		if _, err := s.Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil {
+		if _, err := s.Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return h.read(path)
@@ -414,7 +414,7 @@ func TestAFileIsWrittenWhenThereIsSomethingToSay(t *testing.T) {
 	}
 	h.sealing = nil // wiped, or another store
 	third := h.read(path)
-	if got, err := s.Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil || len(got) != 0 {
+	if got, err := s.Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil || len(got) != 0 {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	if !bytes.Equal(third, h.read(path)) {
@@ -470,7 +470,7 @@ func TestADiskThatIsFullCostsNobodyTheAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if got, err := s.Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil || len(got) != 1 {
+		if got, err := s.Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil || len(got) != 1 {
 			t.Fatalf("got %v, %v", got, err)
 		}
 	}
@@ -480,7 +480,7 @@ func TestADiskThatIsFullCostsNobodyTheAnswer(t *testing.T) {
 	if err := os.MkdirAll(h.o.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Sealing(sealStore{h}).SealingKeys(t.Context()); err != nil || !s.holds(sealingKeys) {
+	if _, err := s.Sealing(sealStore{h}, nil).SealingKeys(t.Context()); err != nil || !s.holds(sealingKeys) {
 		t.Errorf("it is not kept when there is room again: %v", err)
 	}
 }

@@ -12,58 +12,95 @@ import (
 	"github.com/bongsu/bongsu/keys/seal"
 )
 
-// Sealing is a store of the sealing ring whose keys are kept.
-func (s *Snapshot) Sealing(next seal.Store) seal.Store {
+// Sealing is a store of the sealing ring whose keys are kept. A node that starts
+// while the writer does not answer goes by them and by what replica shows, whichever
+// knows more; replica may be nil.
+func (s *Snapshot) Sealing(next seal.Store, replica Replica) seal.Store {
 	if s == nil {
 		return next
 	}
-	return sealing{next, s}
+	return sealing{next, replica, s}
 }
 
 type sealing struct {
 	seal.Store
 
-	kept *Snapshot
+	replica Replica
+	kept    *Snapshot
 }
 
 // SealingKeys implements [seal.Store].
 func (v sealing) SealingKeys(ctx context.Context) ([]seal.Record, error) {
-	return readSome(ctx, v.kept, sealingKeys, v.Store.SealingKeys)
+	kept, err := readSome(ctx, v.kept, sealingKeys, v.Store.SealingKeys)
+	if v.replica == nil || !v.kept.goesBy(sealingKeys, err) {
+		return kept, err
+	}
+	return fresher(ctx, v.kept, sealingKeys, kept, err, v.replica.ReplicaSealingKeys, fresherSealing)
 }
 
 // Signing is a store of the signing ring whose records, manifests and identities
-// are kept.
-func (s *Snapshot) Signing(next keys.Store) keys.Store {
+// are kept; replica as in [Snapshot.Sealing].
+func (s *Snapshot) Signing(next keys.Store, replica Replica) keys.Store {
 	if s == nil {
 		return next
 	}
-	return signing{next, s}
+	return signing{next, replica, s}
 }
 
 type signing struct {
 	keys.Store
 
-	kept *Snapshot
+	replica Replica
+	kept    *Snapshot
 }
 
 // SigningKeys implements [keys.Store].
 func (v signing) SigningKeys(ctx context.Context) ([]keys.Record, error) {
-	return readSome(ctx, v.kept, signingKeys, v.Store.SigningKeys)
+	kept, err := readSome(ctx, v.kept, signingKeys, v.Store.SigningKeys)
+	if v.replica == nil || !v.kept.goesBy(signingKeys, err) {
+		return kept, err
+	}
+	return fresher(ctx, v.kept, signingKeys, kept, err, v.replica.ReplicaSigningKeys, fresherSigning)
 }
 
 // SiteIdentities implements [keys.Store].
 func (v signing) SiteIdentities(ctx context.Context, site string) ([]keys.IdentityRecord, error) {
-	return readSome(ctx, v.kept, identities, func(ctx context.Context) ([]keys.IdentityRecord, error) {
+	kept, err := readSome(ctx, v.kept, identities, func(ctx context.Context) ([]keys.IdentityRecord, error) {
 		return v.Store.SiteIdentities(ctx, site)
 	})
+	return v.fresherIdentities(ctx, site, kept, err)
 }
 
-// EnsureSiteIdentity implements [keys.Store]. What is kept takes the place of what
-// stands, never of a candidate that is new.
+func (v signing) fresherIdentities(ctx context.Context, site string, kept []keys.IdentityRecord, err error) ([]keys.IdentityRecord, error) {
+	if v.replica == nil || !v.kept.goesBy(identities, err) {
+		return kept, err
+	}
+	return fresher(ctx, v.kept, identities, kept, err, func(ctx context.Context) ([]keys.IdentityRecord, error) {
+		return v.replica.ReplicaSiteIdentities(ctx, site)
+	}, fresherIdentities)
+}
+
+// EnsureSiteIdentity implements [keys.Store]. What is kept, or what the replica
+// shows, takes the place of what stands, never of a candidate that is new.
 func (v signing) EnsureSiteIdentity(ctx context.Context, candidate keys.IdentityRecord) (keys.IdentityRecord, error) {
-	return readOne(ctx, v.kept, identities, func(ctx context.Context) (keys.IdentityRecord, error) {
+	active := func(r keys.IdentityRecord) bool { return r.Site == candidate.Site && r.State == keys.Active }
+	stands, err := readOne(ctx, v.kept, identities, func(ctx context.Context) (keys.IdentityRecord, error) {
 		return v.Store.EnsureSiteIdentity(ctx, candidate)
-	}, func(r keys.IdentityRecord) bool { return r.Site == candidate.Site && r.State == keys.Active })
+	}, active)
+	if !v.kept.goesBy(identities, err) {
+		return stands, err
+	}
+	cause := err
+	if cause == nil {
+		cause = store.ErrUnavailable
+	}
+	var kept []keys.IdentityRecord
+	_ = v.kept.recall(identities, &kept, cause) // refused, or none: it was said
+	all, lost := v.fresherIdentities(ctx, candidate.Site, kept, err)
+	if lost != nil {
+		return keys.IdentityRecord{}, lost
+	}
+	return activeOf(all, candidate.Site, cause)
 }
 
 // ClientStore keeps registrations.

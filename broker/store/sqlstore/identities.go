@@ -74,9 +74,22 @@ func readIdentity(ctx context.Context, on session, q query, site string, state k
 
 // SiteIdentities implements [keys.Store].
 func (s *Store) SiteIdentities(ctx context.Context, site string) ([]keys.IdentityRecord, error) {
+	return s.siteIdentities(ctx, s.writer, site)
+}
+
+// ReplicaSiteIdentities is what the replica shows of them, which may lag behind.
+// Without one, and where it does not answer, [store.ErrUnavailable].
+func (s *Store) ReplicaSiteIdentities(ctx context.Context, site string) ([]keys.IdentityRecord, error) {
+	return s.siteIdentities(ctx, s.replica, site)
+}
+
+func (s *Store) siteIdentities(ctx context.Context, from engine, site string) ([]keys.IdentityRecord, error) {
 	var records []keys.IdentityRecord
 	err := s.verb(ctx, "site identities", func(ctx context.Context) error {
-		return s.writer.read(ctx, func(ctx context.Context, q session) error {
+		if from == nil {
+			return fault(nil, errNoReader)
+		}
+		return from.read(ctx, func(ctx context.Context, q session) error {
 			records = nil
 			return q.rows(ctx, selectIdentities, []any{site}, func(scan scan) error {
 				r := keys.IdentityRecord{Site: site}

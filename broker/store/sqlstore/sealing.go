@@ -17,9 +17,22 @@ const (
 
 // SealingKeys implements [seal.Store].
 func (s *Store) SealingKeys(ctx context.Context) ([]seal.Record, error) {
+	return s.sealingKeys(ctx, s.writer)
+}
+
+// ReplicaSealingKeys is what the replica shows of them, which may lag behind. Without
+// one, and where it does not answer, [store.ErrUnavailable].
+func (s *Store) ReplicaSealingKeys(ctx context.Context) ([]seal.Record, error) {
+	return s.sealingKeys(ctx, s.replica)
+}
+
+func (s *Store) sealingKeys(ctx context.Context, from engine) ([]seal.Record, error) {
 	var records []seal.Record
 	err := s.verb(ctx, "sealing keys", func(ctx context.Context) error {
-		return s.writer.read(ctx, func(ctx context.Context, q session) error {
+		if from == nil {
+			return fault(nil, errNoReader)
+		}
+		return from.read(ctx, func(ctx context.Context, q session) error {
 			records = nil
 			return q.rows(ctx, selectSealingKeys, nil, func(scan scan) error {
 				var r seal.Record

@@ -35,9 +35,22 @@ const (
 
 // SigningKeys implements [keys.Store].
 func (s *Store) SigningKeys(ctx context.Context) ([]keys.Record, error) {
+	return s.signingKeys(ctx, s.writer)
+}
+
+// ReplicaSigningKeys is what the replica shows of them, which may lag behind. Without
+// one, and where it does not answer, [store.ErrUnavailable].
+func (s *Store) ReplicaSigningKeys(ctx context.Context) ([]keys.Record, error) {
+	return s.signingKeys(ctx, s.replica)
+}
+
+func (s *Store) signingKeys(ctx context.Context, from engine) ([]keys.Record, error) {
 	var records []keys.Record
 	err := s.verb(ctx, "signing keys", func(ctx context.Context) error {
-		return s.writer.read(ctx, func(ctx context.Context, q session) error {
+		if from == nil {
+			return fault(nil, errNoReader)
+		}
+		return from.read(ctx, func(ctx context.Context, q session) error {
 			records = nil
 			return q.rows(ctx, selectSigningKeys, nil, func(scan scan) error {
 				r, err := scanSigningKey(scan)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/store"
+	"github.com/bongsu/bongsu/keys"
+	"github.com/bongsu/bongsu/keys/seal"
 )
 
 // testReplica proves for every verb that reads whose word it takes. The replica
@@ -57,25 +59,34 @@ func testReplica(t *testing.T, o Options) {
 		{"operators' verbs", testReplicaOperations},
 		{"people's own accounts", testReplicaPersonal},
 		{"what instances are", testReplicaInstances},
-		{"keys are the writer's word", func(t *testing.T, r Replica) {
-			insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 1), true)
-			insertSealing(t, r.Store, newSealingKey(t, 1), true)
-			r.CatchUp()
-			insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 2), true)
-			insertSealing(t, r.Store, newSealingKey(t, 2), true)
-			if signing, sealing := signingKeys(t, r.Store), sealingKeys(t, r.Store); len(signing) != 2 || len(sealing) != 2 {
-				t.Errorf("got %d signing keys and %d sealing keys, want 2 of each", len(signing), len(sealing))
-			}
-			r.LoseWriter()
-			_, err := r.Store.SigningKeys(t.Context())
-			wantUnavailable(t, err)
-			_, err = r.Store.SealingKeys(t.Context())
-			wantUnavailable(t, err)
-		}},
+		{"keys are the writer's word, and a replica shows what it knows to who asks it", testReplicaKeys},
 		{"whatever writes is refused without the writer", testRefusedWithoutWriter},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, o.Replica(t)) })
+	}
+}
+
+func testReplicaKeys(t *testing.T, r Replica) {
+	insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 1), true)
+	insertSealing(t, r.Store, newSealingKey(t, 1), true)
+	own := ensure(t, r.Store, "seoul")
+	signing, sealing := signingKeys(t, r.Store), sealingKeys(t, r.Store)
+	r.CatchUp()
+	insertKey(t, r.Store, newSigningKey(t, "seoul", "ES256", 2), true)
+	insertSealing(t, r.Store, newSealingKey(t, 2), true)
+	if more, others := signingKeys(t, r.Store), sealingKeys(t, r.Store); len(more) != 2 || len(others) != 2 {
+		t.Errorf("got %d signing keys and %d sealing keys, want 2 of each", len(more), len(others))
+	}
+	for range 2 {
+		wantSame(t, must[[]keys.Record](t)(r.Store.ReplicaSigningKeys(t.Context())), signing)
+		wantSame(t, must[[]seal.Record](t)(r.Store.ReplicaSealingKeys(t.Context())), sealing)
+		wantSame(t, must[[]keys.IdentityRecord](t)(r.Store.ReplicaSiteIdentities(t.Context(), "seoul")), []keys.IdentityRecord{own})
+		r.LoseWriter()
+		_, err := r.Store.SigningKeys(t.Context())
+		wantUnavailable(t, err)
+		_, err = r.Store.SealingKeys(t.Context())
+		wantUnavailable(t, err)
 	}
 }
 

@@ -21,6 +21,15 @@ type Store interface {
 	store.Store
 	keys.IdentityStore
 	seal.Store
+	Rings
+}
+
+// Rings is what a replica shows of the keys, for a node that starts while the writer
+// is away.
+type Rings interface {
+	ReplicaSealingKeys(ctx context.Context) ([]seal.Record, error)
+	ReplicaSigningKeys(ctx context.Context) ([]keys.Record, error)
+	ReplicaSiteIdentities(ctx context.Context, site string) ([]keys.IdentityRecord, error)
 }
 
 // Replica is a store that asks a replica first. The replica stands still.

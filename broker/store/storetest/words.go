@@ -24,7 +24,7 @@ const (
 	latest
 	// numbers are a replica's, which are as old as it is and decide nothing.
 	numbers
-	// own is not about records.
+	// own is not about records, or asks for a replica's word as such.
 	own
 )
 
@@ -41,6 +41,7 @@ var words = map[string]word{
 	"Coverage": numbers, "WaysIn": numbers, "CountLinks": numbers,
 
 	"ReplicaBeat": own, "Close": own,
+	"ReplicaSealingKeys": own, "ReplicaSigningKeys": own, "ReplicaSiteIdentities": own,
 
 	// Reading, where a missing row is a fact.
 	"Links": writers, "FeedRevision": writers, "Incarnation": writers, "Drills": writers, "DrillCounts": writers,
