@@ -20,6 +20,7 @@ const compactAfter = 4096
 var (
 	ErrLocked = errors.New("journal: another process keeps this log") // one process per log
 	ErrClosed = errors.New("journal: closed")
+	ErrNewer  = errors.New("journal: the log was written by a newer program") // and what it says may mean something else there
 )
 
 // Options is what a journal is made of. All but Disk is required.
@@ -62,8 +63,8 @@ type Batch struct {
 }
 
 // Open reads the log and opens it for what comes; one that does not exist is
-// empty. After damage the first commit writes it anew. Errors: [ErrLocked] and
-// those of the file system.
+// empty. After damage the first commit writes it anew. Errors: [ErrLocked],
+// [ErrNewer] and those of the file system.
 func Open(o Options) (*Journal, Found, error) {
 	if o.Disk.Create == nil {
 		o.Disk = osDisk
@@ -97,7 +98,17 @@ func readFile(path string, apply func(body []byte) bool) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	found, err := Read(f, apply)
+	newest := 0
+	found, err := Read(f, func(body []byte) bool {
+		if format, ok := formatOf(body); ok {
+			newest = max(newest, format)
+			return true
+		}
+		return apply(body)
+	})
+	if err == nil && newest > Format {
+		err = fmt.Errorf("%w: its format is %d, and %d is known here", ErrNewer, newest, Format)
+	}
 	return found, errors.Join(err, f.Close())
 }
 

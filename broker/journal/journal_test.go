@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -51,6 +52,36 @@ func (o *owner) say(t *testing.T, text string) {
 	o.said = append(o.said, text)
 	if err := o.log.Commit(o.log.Append([]byte(text))); err != nil {
 		t.Fatalf("Commit: %v", err)
+	}
+}
+
+// What a later program means by its lines nobody knows here: its log is left as it
+// is, and whoever needs it does not start.
+func TestALogOfALaterProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.log")
+	text := AppendLine(AppendLine(AppendLine(nil, []byte(`{"format":1}`)), []byte("said")), []byte(`{"format":x`))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, found := open(t, path)
+	if !slices.Equal(o.said, []string{"said", `{"format":x`}) || found.Damaged != 0 {
+		t.Errorf("read %q, %+v", o.said, found)
+	}
+	if err := o.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text = AppendLine(text, []byte(`{"format":2,"more":true}`))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it is not locked afterwards either
+		_, _, err := Open(Options{Path: path, Name: "test log", Read: func([]byte) bool { return true }})
+		if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "format is 2") {
+			t.Errorf("Open: %v", err)
+		}
+	}
+	if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, text) {
+		t.Errorf("the log was changed: %q, %v", left, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -12,6 +13,26 @@ import (
 // MaxLine bounds a line of a log in bytes, checksum and newline included. A
 // longer one is read as damage: nobody may append it.
 const MaxLine = 16 << 10
+
+// Format is the version of the logs that this program writes, and the latest that it
+// reads. A log of it says nothing of its format; one of a later version has a line
+// with the body {"format":N}. Members that are added to what a line says and may be
+// passed over need no other format.
+const Format = 1
+
+// formatOf returns the format that a line speaks of.
+func formatOf(body []byte) (format int, ok bool) {
+	if !bytes.HasPrefix(body, []byte(`{"format":`)) {
+		return 0, false
+	}
+	var said struct {
+		Format int `json:"format"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return 0, false
+	}
+	return said.Format, true
+}
 
 // sumLength is the length of the checksum in front of a line.
 const sumLength = 8
