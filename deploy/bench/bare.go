@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -66,17 +67,16 @@ func serveDocument(mux *http.ServeMux) {
 	})
 }
 
-// bare is the bare server while everything is measured: asleep, and woken right
-// before and after each row by as many workers. What a machine does for others in
-// the same minute slows both.
+// bare is the bare server while everything is measured: asleep, and woken by as
+// many workers between the slices of each row. What a machine does for others in
+// the same second slows both.
 type bare struct {
 	*process
 
 	site *website
-	each time.Duration // of one measurement
 }
 
-func startBare(ctx context.Context, s settings) (*bare, error) {
+func startBare(ctx context.Context) (*bare, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -94,44 +94,56 @@ func startBare(ctx context.Context, s settings) (*bare, error) {
 		p.stop()
 		return nil, err
 	}
-	return &bare{p, &website{issuer: "http://" + address}, s.each / 4}, nil
+	return &bare{p, &website{issuer: "http://" + address}}, nil
 }
 
-// perCPU measures the bare server by n workers: one token each time, or the
+// task is what the bare server does beside a row: sign a token, or serve the
 // document if there is one.
-func (b *bare) perCPU(ctx context.Context, n int, document []byte) (float64, error) {
+func (b *bare) task(ctx context.Context, document []byte) (task, error) {
 	if document == nil {
-		return measure(ctx, b.process, n, b.each, b.site.own).perCPU(), nil
+		return b.site.own, nil
 	}
 	at := b.site.issuer + "/document"
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, at, bytes.NewReader(document))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	c := newClient()
 	defer c.CloseIdleConnections()
-	if _, _, err := call(c, r, http.StatusOK); err != nil {
-		return 0, err
-	}
-	return measure(ctx, b.process, n, b.each, fetching(at, "")).perCPU(), nil
+	_, _, err = call(c, r, http.StatusOK)
+	return fetching(at, ""), err
 }
 
-// beside are the bare server's numbers before and after a row.
-type beside struct{ before, after float64 }
+// parts is in how many parts a row is measured.
+const parts = 4
 
-// ratio is what a row reaches of the bare server, in percent.
-func (b beside) ratio(r result) float64 {
-	return 100 * r.perCPU() / ((b.before + b.after) / 2)
+// beside is a row with what the bare server did around its parts.
+type beside struct {
+	result
+
+	bare    result
+	low, up float64 // ratio of single parts, in percent
 }
 
-// around measures a task between two measurements of the bare server.
-func (b *bare) around(ctx context.Context, n int, document []byte, row func() result) (result, beside, error) {
-	var near beside
-	var err error
-	if near.before, err = b.perCPU(ctx, n, document); err != nil {
-		return result{}, near, err
+func ratio(r, bare result) float64 { return 100 * r.perCPU() / bare.perCPU() }
+
+// around measures a row in parts, and the bare server before, between and after
+// them, each time for half as long as a part.
+func (b *bare) around(ctx context.Context, n int, each time.Duration, document []byte, row func(part time.Duration) result) (beside, error) {
+	do, err := b.task(ctx, document)
+	if err != nil {
+		return beside{}, fmt.Errorf("bare server: %w", err)
 	}
-	r := row()
-	near.after, err = b.perCPU(ctx, n, document)
-	return r, near, err
+	part := each / parts
+	before := measure(ctx, b.process, n, part/2, do)
+	all := beside{bare: before, low: math.Inf(1)}
+	for range parts {
+		r := row(part)
+		after := measure(ctx, b.process, n, part/2, do)
+		here := ratio(r, before.and(after))
+		all.low, all.up = min(all.low, here), max(all.up, here)
+		all.result, all.bare = all.and(r), all.bare.and(after)
+		before = after
+	}
+	return all, ctx.Err()
 }

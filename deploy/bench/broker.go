@@ -57,6 +57,10 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 	if err != nil {
 		return err
 	}
+	busy := p.memory()
+	if err := resting(ctx, s.rest); err != nil {
+		return err
+	}
 	idle, peak, failed := p.memory(), memory{}, 0
 	for _, m := range w.measurements(given, alg) {
 		if !s.only.MatchString(m.name) {
@@ -71,37 +75,37 @@ func measureAll(ctx context.Context, s settings, p *process, db *database, issue
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
-			r, near, err := b.around(ctx, n, document, func() result { return counted(ctx, db, m, func() result { return measure(ctx, p, n, s.each, do) }) })
+			before := db.commits(ctx, m.name)
+			r, err := b.around(ctx, n, s.each, document, func(part time.Duration) result { return measure(ctx, p, n, part, do) })
 			if err != nil {
-				return fmt.Errorf("bare server: %w", err)
+				return err
 			}
-			printRow(m.name, n, r, near)
+			r.commits = db.commits(ctx, m.name) - before
+			printRow(m.name, n, r)
 			failed += r.failed
 			if used := p.memory(); used.resident > peak.resident {
 				peak = used
 			}
 		}
 	}
-	fmt.Printf("memory: %s idle after 500 logins, %s under load\n", idle, peak)
+	fmt.Printf("memory: %s right after 500 logins, %s after %s of rest, %s under load\n", busy, idle, s.rest, peak)
 	if failed > 0 {
 		return fmt.Errorf("%d requests failed", failed)
 	}
 	return nil
 }
 
-// counted runs a row and, if it is of logins, counts what they were at the
-// database.
-func counted(ctx context.Context, db *database, m measurement, row func() result) result {
-	if m.name != login {
-		return row()
+// resting waits as long as a broker needs to see that nobody asks it anything.
+func resting(ctx context.Context, long time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return nil
 	}
-	before := db.commits(ctx)
-	r := row()
-	r.commits = db.commits(ctx) - before
-	return r
 }
 
-// login is the name of the row whose commits are counted.
+// login is the name of the rows whose commits are counted.
 const login = "login"
 
 // measurement is one line of the report, or several.

@@ -118,9 +118,9 @@ func (d *database) pids() []int {
 }
 
 // commits is how many transactions the database has committed; 0 where nobody
-// counts them.
-func (d *database) commits(ctx context.Context) int {
-	if d.psql == nil {
+// counts them, and for rows that are not of logins.
+func (d *database) commits(ctx context.Context, row string) int {
+	if d.psql == nil || row != login {
 		return 0
 	}
 	out, err := d.ask(ctx, "SELECT pg_sleep(1.2), sum(xact_commit) FROM pg_stat_database")

@@ -2,8 +2,8 @@
 // `bongsu serve` process (and its database) on one core, websites, browsers
 // and a simulated provider on the other. It prints answers per CPU-second of
 // server plus database, each as a ratio to a bare net/http server that as many
-// workers ask right before and after: a machine that is busy with other things
-// slows both, so the ratios hold where the numbers do not.
+// workers ask between its parts: a machine that is busy with other things slows
+// both, so the ratios hold where the numbers do not.
 //
 //	bench [-for 5s] [-store sqlite,postgres] [-bongsu PATH]
 //	bench volume [-accounts 1000000] [-links 2] [-for 10s] [-store sqlite,postgres]

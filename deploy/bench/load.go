@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,11 +13,28 @@ import (
 
 // result is one number.
 type result struct {
-	done, failed int
-	first        error // of the failures
-	cpu          time.Duration
-	p50, p99     time.Duration
-	commits      int // at the database; 0 where nobody counts
+	took    []time.Duration // by each that was done
+	failed  int
+	first   error // of the failures
+	cpu     time.Duration
+	commits int // at the database; 0 where nobody counts
+}
+
+// and is both together.
+func (r result) and(more result) result {
+	return result{
+		took: append(r.took, more.took...), failed: r.failed + more.failed, first: cmp.Or(r.first, more.first),
+		cpu: r.cpu + more.cpu, commits: r.commits + more.commits,
+	}
+}
+
+// percentile is how long all but so many of a hundred took at most.
+func (r result) percentile(p int) time.Duration {
+	if len(r.took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(r.took))
+	return sorted[len(sorted)*p/100]
 }
 
 // perCPU is how many were done per CPU-second of server and database.
@@ -25,55 +42,40 @@ func (r result) perCPU() float64 {
 	if r.cpu <= 0 {
 		return 0
 	}
-	return float64(r.done) / r.cpu.Seconds()
+	return float64(len(r.took)) / r.cpu.Seconds()
 }
 
 // task is one thing to do, by a browser or website of its own.
 type task func(ctx context.Context, c *http.Client, worker, n int) error
 
-// measure does a task by n workers for a while and counts the server's time.
+// measure does a task by n workers for a while and counts the server's time. What
+// has begun is finished: it cost something.
 func measure(ctx context.Context, p *process, n int, each time.Duration, do task) result {
-	ctx, cancel := context.WithTimeout(ctx, each)
-	defer cancel()
 	var mu sync.Mutex
 	var total result
-	var took []time.Duration
-	before := p.cpu()
+	before, end := p.cpu(), time.Now().Add(each)
 	var running sync.WaitGroup
 	for worker := range n {
 		running.Go(func() {
 			c := newClient()
 			defer c.CloseIdleConnections()
-			var mine []time.Duration
-			var failed int
-			var first error
-			for i := 0; ctx.Err() == nil; i++ {
+			var mine result
+			for i := 0; time.Now().Before(end) && ctx.Err() == nil; i++ {
 				began := time.Now()
-				err := do(ctx, c, worker, i)
-				switch {
-				case err == nil:
-					mine = append(mine, time.Since(began))
-				case !errors.Is(err, context.DeadlineExceeded):
-					failed++
-					first = err
+				if err := do(ctx, c, worker, i); err != nil {
+					mine.failed++
+					mine.first = cmp.Or(mine.first, err)
+					continue
 				}
+				mine.took = append(mine.took, time.Since(began))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			took = append(took, mine...)
-			total.failed += failed
-			if total.first == nil {
-				total.first = first
-			}
+			total = total.and(mine)
 		})
 	}
 	running.Wait()
 	total.cpu = p.cpu() - before
-	total.done = len(took)
-	if len(took) > 0 {
-		slices.Sort(took)
-		total.p50, total.p99 = took[len(took)/2], took[len(took)*99/100]
-	}
 	return total
 }
 

@@ -35,6 +35,7 @@ func main() {
 type settings struct {
 	bongsu string         // the broker's binary
 	each   time.Duration  // how long one number is measured
+	rest   time.Duration  // before memory is looked at
 	only   *regexp.Regexp // the names of what is measured
 }
 
@@ -45,6 +46,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&s.each, "for", 5*time.Second, "how long one number is measured")
 	flag.StringVar(&stores, "store", "sqlite,postgres", "stores to measure")
 	flag.StringVar(&algs, "alg", "ES256,RS256", "signatures of ID tokens to measure with")
+	flag.DurationVar(&s.rest, "rest", 12*time.Second, "how long the broker rests before its memory is looked at")
 	flag.StringVar(&only, "only", "", "measure what has a name like this regular expression alone")
 	flag.Parse()
 	named, err := regexp.Compile(only)
@@ -53,7 +55,7 @@ func run(ctx context.Context) error {
 	}
 	s.only = named
 
-	b, err := startBare(ctx, s)
+	b, err := startBare(ctx)
 	if err != nil {
 		return fmt.Errorf("bare server: %w", err)
 	}
