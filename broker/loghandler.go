@@ -12,7 +12,7 @@ type supported struct{ slog.Handler }
 
 // Handle implements [slog.Handler].
 func (s supported) Handle(ctx context.Context, record slog.Record) error {
-	if v, ok := ctx.Value(visitorKey{}).(visitor); ok {
+	if v := visitorOf(ctx); v != nil {
 		record.AddAttrs(slog.String("support", v.support))
 		if v.trace != "" {
 			record.AddAttrs(slog.String("trace_id", v.trace))

@@ -2,12 +2,10 @@ package broker
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -27,9 +25,12 @@ import (
 // retryAfter is what "could not check" tells callers to wait, in seconds.
 const retryAfter = 2
 
-// noStore is shared by all answers: its capacity is its length, so nobody can
-// append to it in place.
-var noStore = []string{"no-store"}
+// Header values shared by all answers: their capacity is their length, so nobody
+// can append to them in place.
+var (
+	noStore = []string{"no-store"}
+	closing = []string{"close"}
+)
 
 // mux builds the handler of a table of routes.
 func (b *Broker) mux(table []route) http.Handler {
@@ -57,24 +58,29 @@ func (b *Broker) mux(table []route) http.Handler {
 // writes one log line and one count per request. Handlers never log.
 func (b *Broker) serve(rt route) http.Handler {
 	count := b.metrics.route(rt.pattern)
+	lines := b.logger.With("event", "request", "route", rt.pattern).Handler() // written once
+	private := rt.class == page || rt.class == form || rt.class == elsewhere
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		support := newSupportCode()
-		answer := &answer{ResponseWriter: w}
-		w.Header()["Bongsu-Request-Id"] = []string{support}
-		if rt.class == page || rt.class == form || rt.class == elsewhere {
-			w.Header()["Cache-Control"] = noStore // redirects too: they carry cookies and codes
+		x := b.exchange(w, r)
+		header := w.Header()
+		header["Bongsu-Request-Id"] = x.requestID[:]
+		if private {
+			header["Cache-Control"] = noStore // redirects too: they carry cookies and codes
 		}
-		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, b.visitor(r, support)))
 		if b.draining.Load() {
-			w.Header()["Connection"] = []string{"close"} // the next request goes elsewhere
+			header["Connection"] = closing // the next request goes elsewhere
 		}
-		err := b.guarded(rt, answer, r)
+		if rt.class != document { // those are the same for everybody, and not worth a copy of the request
+			x.address = b.clientAddress(r)
+			r = r.WithContext(&x.visit)
+		}
+		err := b.guarded(rt, &x.answer, r)
 		if err != nil {
-			b.fail(rt, answer, r, err)
+			b.fail(rt, &x.answer, r, err)
 		}
-		count(answer.status())
-		b.logRequest(r, rt, answer.status(), time.Since(started), err)
+		count(x.status())
+		b.logRequest(lines, x, r, started, err)
 	})
 }
 
@@ -112,7 +118,7 @@ func (b *Broker) fail(rt route, w *answer, r *http.Request, err error) {
 	}
 	problem, status := pageProblem(err)
 	var about *client.Client
-	var elsewhere web.Elsewhere
+	var elsewhere []web.Elsewhere
 	if found, ok := errors.AsType[*login.Problem](err); ok {
 		about, elsewhere = found.Client, found.Elsewhere
 	}
@@ -209,32 +215,27 @@ func (b *Broker) preflight(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-func (b *Broker) logRequest(r *http.Request, rt route, status int, took time.Duration, err error) {
+// logRequest writes the line of one request to what has the route's name already.
+func (b *Broker) logRequest(lines slog.Handler, x *exchange, r *http.Request, started time.Time, err error) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	if x.status() >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if !b.logger.Enabled(r.Context(), level) {
+	if !lines.Enabled(&x.visit, level) {
 		return
 	}
-	attrs := [6]slog.Attr{
-		slog.String("event", "request"),
-		slog.String("route", rt.pattern),
-		slog.Int("status", status),
-		slog.Int64("dur_us", took.Microseconds()),
-	}
-	n := 4
+	now := time.Now()
+	record := slog.NewRecord(now, level, "request", 0) // nobody asks for the line of source
+	record.AddAttrs(slog.Int("status", x.status()), slog.Int64("dur_us", now.Sub(started).Microseconds()))
 	if login := r.PathValue("id"); login != "" {
 		if _, ok := id.DatedAt(login); ok { // one of ours, and nothing that somebody wrote
-			attrs[n] = slog.String("login", login)
-			n++
+			record.AddAttrs(slog.String("login", login))
 		}
 	}
 	if err != nil {
-		attrs[n] = slog.String("error", err.Error())
-		n++
+		record.AddAttrs(slog.String("error", err.Error()))
 	}
-	b.logger.LogAttrs(r.Context(), level, "request", attrs[:n]...)
+	_ = lines.Handle(&x.visit, record) // the log has nowhere to say that it cannot be written
 }
 
 // answer remembers whether and how an answer has begun.
@@ -268,48 +269,4 @@ func (a *answer) status() int {
 		return http.StatusOK
 	}
 	return a.code
-}
-
-type visitorKey struct{}
-
-// visitor is what a request's context says of it.
-type visitor struct {
-	support string
-	address netip.Addr // zero: nobody trustworthy says
-	trace   string     // of a trusted proxy; empty: none
-}
-
-func (b *Broker) visitor(r *http.Request, support string) visitor {
-	v := visitor{support: support, address: b.clientAddress(r)}
-	if parent := r.Header.Get("traceparent"); parent != "" && b.fromProxy(r) {
-		v.trace = traceID(parent)
-	}
-	return v
-}
-
-// crockford has no letters that are read for one another.
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// newSupportCode names a request so that a person can read it out: "7F3K-92QD".
-func newSupportCode() string {
-	var raw [8]byte
-	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
-	code := make([]byte, 0, 9)
-	for i, c := range raw {
-		if i == 4 {
-			code = append(code, '-')
-		}
-		code = append(code, crockford[c%32])
-	}
-	return string(code)
-}
-
-func supportCode(ctx context.Context) string {
-	v, _ := ctx.Value(visitorKey{}).(visitor)
-	return v.support
-}
-
-func addressOf(ctx context.Context) netip.Addr {
-	v, _ := ctx.Value(visitorKey{}).(visitor)
-	return v.address
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bongsu/bongsu/broker/choice"
 	"github.com/bongsu/bongsu/broker/oauth"
@@ -113,21 +114,32 @@ var (
 	allowAnybody = []string{"*"}
 )
 
+// headers are the values of a document's own headers.
+type headers struct{ etag, length []string }
+
 // ServeDocument answers with what current returns, or 304 when the client has
-// it already. Anybody may read it, scripts of other origins included.
+// it already. Anybody may read it, scripts of other origins included. Documents of
+// one ETag are the same bytes.
 func ServeDocument(current func() Document) func(http.ResponseWriter, *http.Request) error {
+	var last atomic.Pointer[headers] // prepared, as the document is
+	last.Store(&headers{etag: []string{""}})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		document := current()
+		own := last.Load()
+		if own.etag[0] != document.ETag {
+			own = &headers{etag: []string{document.ETag}, length: []string{strconv.Itoa(len(document.Body))}}
+			last.Store(own)
+		}
 		header := w.Header()
 		header["Content-Type"] = jsonType
 		header["Cache-Control"] = cachePublic
 		header["Access-Control-Allow-Origin"] = allowAnybody
-		header["Etag"] = []string{document.ETag}
-		if matches(r.Header.Get("If-None-Match"), document.ETag) {
+		header["Etag"] = own.etag
+		if known := r.Header["If-None-Match"]; len(known) > 0 && matches(known[0], document.ETag) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}
-		header["Content-Length"] = []string{strconv.Itoa(len(document.Body))}
+		header["Content-Length"] = own.length
 		if _, err := w.Write(document.Body); err != nil {
 			return fmt.Errorf("write document: %w", err)
 		}
