@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -22,7 +20,7 @@ import (
 func (b *Broker) Background(ctx context.Context) {
 	jobs := []func(context.Context){
 		b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.contact.Run, b.status.Run, b.hints.Run, b.probes.Run,
-		b.outages.Run, b.secrets.Run, b.instances.Run, b.roster.Run, b.coverage.Run, b.history.Run, b.drills.Run, b.followStore, b.websites.Run, b.metrics.unfinished.run, b.purge, b.ship,
+		b.outages.Run, b.secrets.Run, b.instances.Run, b.roster.Run, b.coverage.Run, b.history.Run, b.drills.Run, b.followStore, b.websites.Run, b.metrics.unfinished.run, b.purge, b.ship, b.tend,
 	}
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
@@ -75,15 +73,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	if b.options.OnServing != nil {
 		b.options.OnServing()
 	}
-	tidyUp()
+	giveBack() // the parser of migrations alone keeps megabytes
+	forgetStart()
 	return b.serveAll(ctx, servers)
-}
-
-// tidyUp gives back what a start leaves behind: the parser of migrations alone
-// keeps megabytes, in a pool that two collections empty.
-func tidyUp() {
-	runtime.GC()
-	debug.FreeOSMemory()
 }
 
 // served is a server and where it listens.

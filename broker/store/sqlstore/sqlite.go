@@ -19,8 +19,8 @@ import (
 
 const (
 	sqliteReaders    = 8
-	sqliteCacheKiB   = 16 << 10 // of each connection
-	sqliteCheckpoint = 4000     // pages in the log before they move into the database
+	sqliteCacheKiB   = 4 << 10 // of each connection
+	sqliteCheckpoint = 4000    // pages in the log before they move into the database
 )
 
 // openSQLite opens s on a file.
