@@ -24,6 +24,7 @@ import (
 	"github.com/bongsu/bongsu/broker/dev/browser"
 	"github.com/bongsu/bongsu/broker/dev/demo"
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/keys"
 	"github.com/bongsu/bongsu/providers"
@@ -60,12 +61,26 @@ type nation struct {
 	issuer    func()                // stops listening there
 	answering bool                  // it listens there
 	held      atomic.Pointer[delay] // what websites redeem waits for; nil: nothing
+	noWriter  atomic.Bool           // no site has a writer; each still has its replica
 }
 
 // delay is websites made to wait.
 type delay struct {
 	asked    func()
 	released chan struct{}
+}
+
+// between is how every site sees the database.
+func (n *nation) between(s *sqlstore.Store) sqlstore.Between {
+	return sqlstore.Between{
+		Writer: func(context.Context) error {
+			if n.noWriter.Load() {
+				return fmt.Errorf("there is no writer: %w", store.ErrUnavailable)
+			}
+			return nil
+		},
+		Replica: func(context.Context) (*sqlstore.Store, error) { return s, nil },
+	}
 }
 
 // hold has websites wait with the codes that they redeem; asked is closed when one
@@ -194,7 +209,7 @@ func (n *nation) found(opened *sqlstore.Store, base *config.Config, name string,
 		}
 		cfg.Peers = &config.Peers{Listen: "127.0.0.1:0"}
 		built, err := broker.New(n.t.Context(), &cfg, broker.Options{
-			Now: n.now, Shared: opened, OnEvent: p.keep,
+			Now: n.now, Shared: opened.Behind(n.between(opened)), OnEvent: p.keep,
 			Fetch: func(o *fetch.Options) { o.RootCAs, o.Dial = n.roots, n.from(p) },
 		})
 		must(n.t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bongsu/bongsu/broker/audit"
 	"github.com/bongsu/bongsu/broker/brokertest"
+	"github.com/bongsu/bongsu/broker/contact"
 	"github.com/bongsu/bongsu/broker/dev/browser"
 )
 
@@ -185,6 +186,49 @@ func testBrokenWay(t *testing.T, n *nation) {
 		t.Errorf("Back shows %s", page.Text())
 	}
 	n.sites["seoul"].cut.Clear()
+}
+
+// Nobody knows a writer, and the node that issued a code, and alone decides about it,
+// dies before the website redeems it: that could not be checked, which is neither a
+// yes nor a no, and the login that the website begins then ends at another site, as
+// the same subject and without a page.
+func TestACodeThatDiedWithItsNode(t *testing.T) {
+	n := newNation(t, newWorld(t, nationHosts...))
+	b := n.person()
+	b.Open(nationShopURL + "/login")
+	b.Click("way-naver")
+	b.Continue("sora")
+	subject := arrives(t, b.Click("new-account"))
+	n.noWriter.Store(true)
+	n.await(func() bool {
+		for _, p := range n.sites {
+			if p.broker.Contact().Mode != contact.WriterLost {
+				return false
+			}
+		}
+		return true
+	})
+
+	page := b.Open(nationShopURL + "/login?prompt=login&idp_hint=naver")
+	b.Open(page.URL.String() + "&person=sora")
+	asked, release := n.hold()
+	redeemed := make(chan error, 1)
+	go func() {
+		var err error
+		page, err = b.Browser.Click(context.WithoutCancel(t.Context()), "continue")
+		redeemed <- err
+	}()
+	<-asked
+	n.kill("seoul")
+	n.front.Store(n.sites["tokyo"]) // where the name leads by then
+	release()
+	must(t, <-redeemed)
+	if got := page.TextOf("error"); got != "temporarily_unavailable" || page.URL.Host != nationShop {
+		t.Fatalf("the code ended at %s with %q: %s", page.URL, got, page.Text())
+	}
+	if again := arrives(t, b.Click("retry")); again != subject {
+		t.Errorf("sora is %s, and was %s", again, subject)
+	}
 }
 
 // A login whose site dies ends at another one, wherever it was.

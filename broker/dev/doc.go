@@ -16,6 +16,12 @@
 //	port N+20   busan           http://localhost:N+20     gossip on N+21
 //	port N+30   tokyo           http://localhost:N+30     gossip on N+31
 //
+// To a browser they are one host, localhost, whatever the port, and cookies are named
+// after the issuer's port: what one site set every other reads. Pages offer to go on
+// at the others, and logins are carried (package handoff), but where a site died the
+// login also goes on at another address by itself. In the world it does not: each
+// origin keeps its cookies to itself.
+//
 // Each has a broker, keys, an identity, a data directory and a negative log of its
 // own, its address is its origin, to which the logins that began there return, and
 // the others ask it things at a free port that gossip names. It stands inside a hull
