@@ -99,7 +99,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(), newDev(), newInit(), newConfig(), newKeys(),
-		newClient(), newAccount(), newSession(), newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newMigrate(), newVersion())
+		newClient(), newAccount(), newSession(), newHealth(), newProvider(), newCoverage(), newDrill(), newOperator(), newSimulate(), newMigrate(), newStore(), newVersion())
 	completion(root)
 	ownUseLines(root)
 	return root
