@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs every test, in lanes with a time budget each, on two cores:
 #
-#   unit      lint, and everything that needs no database and no browser   360 s
+#   unit      lint, and everything that has no other lane                  360 s
 #   store     the store on both databases, the whole broker, abuse cases   540 s
 #   twins     the walk again, every request at the other of two nodes       240 s
-#   race      the race detector: keys, login, session and their kin        420 s
+#   race      keys, login, session and their kin, under the race detector  420 s
 #   faults    every fault of a provider, and three real processes in
 #             network namespaces, as root                                  240 s
 #   browser   real Chromium                                                300 s
@@ -25,50 +25,74 @@ all_lanes=(unit store twins race faults browser)
 
 # What has a lane of its own.
 elsewhere='^TestBrowser|^TestFault|^TestNamespaces|^TestChaos'
-export elsewhere
+
+# Statistics and the long lives of properties are one goroutine's work, and slow
+# under the race detector: the unit lane runs them.
+alone='Detection|FalseTrips|RotationIsNeverNoticed|LifeOfKeys'
+export elsewhere alone
 
 # What the race detector watches: much concurrency, no SQL engine, which is slow
 # under it.
 race_packages=(./keys/... ./providers/... ./broker/login/... ./broker/session/... ./broker/token/... ./broker/negative/... ./broker/hint/... ./broker/cluster/... ./broker/oauth/... ./broker/account/... ./broker/client/... ./broker/drill ./broker/outage ./broker/coverage ./broker/status ./broker/limit ./broker/backchannel ./broker/roster ./broker/history ./broker/consent ./broker/credential ./broker/assertion ./broker/arbiter ./broker/journal/... ./broker/peer ./broker/borrow ./broker/contact ./broker/handoff ./broker/continuation ./broker/snapshot ./broker/health/...)
 export race_packages_text="${race_packages[*]}"
 
-# A finding of a linter does not keep the tests from telling theirs.
+# tests ARGUMENT…: go test. The linter vets, and a lane ends before the time of a
+# package does.
+tests() {
+	go test -count=1 -vet=off -timeout 20m "$@"
+}
+
+# A finding of a linter does not keep the tests from telling theirs. It vets, too,
+# in the time that tests leave over. What the race detector watches is not run
+# here once more.
 lane_unit() {
-	local unformatted status=0
+	local unformatted lint status=0
 	unformatted=$(gofmt -l broker cmd deploy keys providers)
 	[ -z "$unformatted" ] || fail "gofmt: $unformatted"
 	go mod tidy -diff
-	go vet ./... || status=1
-	golangci-lint run || status=1
+	nice golangci-lint run &
+	lint=$!
 	promtool check rules deploy/alerts/*.rules.yml || status=1
 	promtool test rules deploy/alerts/*_test.yml || status=1
 	# shellcheck disable=SC2046
-	go test -count=1 -skip "$elsewhere" $(go list ./... | grep -vE '/broker$|/broker/store(/|$)') || status=1
+	tests -skip "$elsewhere" $(unwatched_packages) || status=1
+	# shellcheck disable=SC2046
+	tests -run "$alone" $(packages_of "Test\w*($alone)") || status=1
+	wait "$lint" || status=1
 	return "$status"
 }
 
+# unwatched_packages prints the packages that have no other lane.
+unwatched_packages() {
+	# shellcheck disable=SC2086
+	go list ./... | grep -vE '/broker$|/broker/store(/|$)' | grep -vxF "$(go list $race_packages_text)"
+}
+
+# packages_of PATTERN prints the packages that have tests with such names.
+packages_of() {
+	grep -rlE "^func $1" --include='*_test.go' . | xargs -r -n 1 dirname | sort -u
+}
+
 lane_store() {
-	go test -count=1 -skip "$elsewhere" ./broker ./broker/store/...
+	tests -skip "$elsewhere" ./broker ./broker/store/...
 }
 
 # Everything a person or a website does, on two nodes of one site and one
 # PostgreSQL. Left out is what asks one node about itself, limits among them.
 lane_twins() {
-	BONGSU_TEST_TWINS=1 go test -count=1 -skip "$elsewhere|^TestOutage|^TestAB(19|28|53|58|61|62|63|76|77|78|79)|^TestDrill|^TestJoined|^TestMetrics|^TestStatus|^TestCost" \
+	BONGSU_TEST_TWINS=1 tests -skip "$elsewhere|^TestOutage|^TestAB(19|28|53|58|61|62|63|76|77|78|79)|^TestDrill|^TestJoined|^TestMetrics|^TestStatus|^TestCost" \
 		-run '^Test(AB|Login|Whole|Sessions|OneIdentity|TwoTabs|Consent|Account|SignOut|Delet|Download|WebsitesWith|Backchannel|Claims|Essential|FormPost|TwoApps|AWebsites|InApp|InsideAnApp|Resources|Introspection|Revocation|RefreshTokens|ARefreshed|LanguageOf|RecentActivity)' ./broker
 }
 
 lane_race() {
-	# Statistics and the many rotations of a property are one goroutine's work, and
-	# slow under the detector.
 	# shellcheck disable=SC2086
-	CGO_ENABLED=1 go test -race -count=1 -skip "$elsewhere|Detection|FalseTrips|RotationIsNeverNoticed" $race_packages_text
+	CGO_ENABLED=1 tests -race -skip "$elsewhere|$alone" $race_packages_text
 }
 
 # The namespaces mostly wait, so both run at once.
 lane_faults() {
 	local faults status=0
-	go test -count=1 -run '^TestFault' ./broker &
+	tests -run '^TestFault' ./broker &
 	faults=$!
 	in_namespaces netns '^TestNamespaces$' 200s || status=$?
 	wait "$faults" || status=$?
@@ -77,27 +101,22 @@ lane_faults() {
 
 lane_browser() {
 	local packages
-	packages=$(browser_packages)
+	packages=$(packages_of TestBrowser)
 	[ -n "$packages" ] || fail "there is no browser test"
 	# shellcheck disable=SC2086
-	go test -count=1 -p 1 -run '^TestBrowser' $packages
-}
-
-# browser_packages prints the packages that have browser tests.
-browser_packages() {
-	grep -rlE '^func TestBrowser' --include='*_test.go' . | xargs -r -n 1 dirname | sort -u
+	tests -p 1 -run '^TestBrowser' $packages
 }
 
 # build fills the build cache, so that lanes measure tests and not the compiler.
+# Programs are linked when they are run: they are not kept.
 build() {
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/bongsu
-	go build ./...
-	go test -count=1 -run '^$' ./... >/dev/null
+	go list -export -test ./... >/dev/null
 	# shellcheck disable=SC2086
-	CGO_ENABLED=1 go test -race -count=1 -run '^$' $race_packages_text >/dev/null
+	CGO_ENABLED=1 go list -race -export -test $race_packages_text >/dev/null
 }
 
-export -f fail as_root in_namespaces lane_unit lane_store lane_twins lane_race lane_faults lane_browser browser_packages
+export -f fail as_root in_namespaces tests lane_unit lane_store lane_twins lane_race lane_faults lane_browser unwatched_packages packages_of
 
 # run_lane NAME: runs it, for at most twice its budget, and notes how it went.
 summary=()
