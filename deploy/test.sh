@@ -73,15 +73,29 @@ packages_of() {
 	grep -rlE "^func $1" --include='*_test.go' . | xargs -r -n 1 dirname | sort -u
 }
 
+# The tests of ./broker mostly wait, each for brokers of its own: those of one half
+# run beside those of the other.
 lane_store() {
-	tests -skip "$elsewhere" ./broker ./broker/store/...
+	local half status=0
+	tests -skip "$elsewhere" -run '^TestAB[1-6]' ./broker &
+	half=$!
+	tests -skip "$elsewhere|^TestAB[1-6]" ./broker ./broker/store/... || status=$?
+	wait "$half" || status=$?
+	return "$status"
 }
 
 # Everything a person or a website does, on two nodes of one site and one
 # PostgreSQL. Left out is what asks one node about itself, limits among them.
 lane_twins() {
-	BONGSU_TEST_TWINS=1 tests -skip "$elsewhere|^TestOutage|^TestAB(19|28|53|58|61|62|63|76|77|78|79)|^TestDrill|^TestJoined|^TestMetrics|^TestStatus|^TestCost" \
-		-run '^Test(AB|Login|Whole|Sessions|OneIdentity|TwoTabs|Consent|Account|SignOut|Delet|Download|WebsitesWith|Backchannel|Claims|Essential|FormPost|TwoApps|AWebsites|InApp|InsideAnApp|Resources|Introspection|Revocation|RefreshTokens|ARefreshed|LanguageOf|RecentActivity)' ./broker
+	local half status=0
+	local out='^TestOutage|^TestAB(19|28|53|58|61|62|63|76|77|78|79)|^TestDrill|^TestJoined|^TestMetrics|^TestStatus|^TestCost'
+	export BONGSU_TEST_TWINS=1
+	tests -skip "$elsewhere|$out" -run '^TestAB[1-5]' ./broker &
+	half=$!
+	tests -skip "$elsewhere|$out|^TestAB[1-5]" \
+		-run '^Test(AB|Login|Whole|Sessions|OneIdentity|TwoTabs|Consent|Account|SignOut|Delet|Download|WebsitesWith|Backchannel|Claims|Essential|FormPost|TwoApps|AWebsites|InApp|InsideAnApp|Resources|Introspection|Revocation|RefreshTokens|ARefreshed|LanguageOf|RecentActivity)' ./broker || status=$?
+	wait "$half" || status=$?
+	return "$status"
 }
 
 lane_race() {
