@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,10 +24,17 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
+// identities are the keys that were asked for: they are for every message.
+var identities sync.Map
+
 // identity is a site's key, the same for the same name.
 func identity(site string) ed25519.PrivateKey {
+	if made, ok := identities.Load(site); ok {
+		return made.(ed25519.PrivateKey)
+	}
 	seed := sha256.Sum256([]byte("identity of " + site))
-	return ed25519.NewKeyFromSeed(seed[:])
+	made, _ := identities.LoadOrStore(site, ed25519.NewKeyFromSeed(seed[:]))
+	return made.(ed25519.PrivateKey)
 }
 
 func signBy(site string) func([]byte) ([]byte, error) {
