@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(clustertest.Settled(m)) }
 // form from another site, and is the same person the next time. No page calls a
 // way by its id.
 func TestEveryWayIn(t *testing.T) {
+	t.Parallel()
 	i := brokertest.Start(t, func(o *dev.Options) { o.Providers = []string{dev.AllProviders} })
 	if got := i.Upstreams().Names(); !slices.Equal(got, dev.Providers()) {
 		t.Fatalf("simulated are %q", got)
@@ -156,6 +157,7 @@ func TestFaultsLeadBackToTheMenu(t *testing.T) {
 
 // A provider that answers too late costs a few seconds and one click.
 func TestSlowProvider(t *testing.T) {
+	t.Parallel()
 	i := brokertest.Start(t, func(o *dev.Options) {
 		o.SlowBy = 2 * time.Second
 		o.Configure = func(cfg *config.Config) {
@@ -187,6 +189,7 @@ func TestSlowProvider(t *testing.T) {
 // Below HTTP the broker meets what it would meet outside, while the person's
 // browser was served: no name, no answer, another host's certificate.
 func TestNetworkFaultsLeadBackToTheMenu(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		fault string
 		codes []string // the second is that of a connection from before
@@ -215,6 +218,7 @@ func TestNetworkFaultsLeadBackToTheMenu(t *testing.T) {
 
 // A dark provider never answers: the person presses Back and is asked.
 func TestDarkProvider(t *testing.T) {
+	t.Parallel()
 	i := brokertest.Start(t, func(o *dev.Options) { o.HoldFor = 200 * time.Millisecond })
 	b := brokertest.NewBrowser(t)
 	b.Open(i.Demo() + "/login")
