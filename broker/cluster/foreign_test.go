@@ -152,7 +152,7 @@ func TestTwelveNodesOnLoopback(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("news is everywhere after %v (half the time), %v (at most)", took[2], took[4])
-	if took[2] > time.Second {
+	if took[2] > 5*time.Second { // a busy machine's second; sites compare all they know after 30
 		t.Errorf("half of the news takes more than %v", took[2])
 	}
 }

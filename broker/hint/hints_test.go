@@ -22,10 +22,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
+	"github.com/bongsu/bongsu/broker/cluster/clustertest"
 	"github.com/bongsu/bongsu/broker/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(clustertest.Settled(m)) }
 
 var update = flag.Bool("update", false, "write goldens anew")
 

@@ -178,7 +178,7 @@ func TestPatienceEnds(t *testing.T) {
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v, want a passed deadline", err)
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > 30*time.Second { // it would be for ever
 				t.Errorf("took %v", took)
 			}
 		})

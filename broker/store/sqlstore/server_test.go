@@ -155,10 +155,10 @@ func TestFrozenPrimaryIsLeftBehind(t *testing.T) {
 	first, second, dsn := twoServers(t)
 	s := mustOpen(t, Options{Driver: Postgres, Writer: dsn})
 	stop := load(t, 16, claimer(t, s))
-	eventually(t, 10*time.Second, claimer(t, s))
+	eventually(t, 30*time.Second, claimer(t, s))
 	first.Freeze()
 	seen := raw(t, Options{Driver: Postgres, Writer: strings.Replace(dsn, fmt.Sprintf("127.0.0.1:%d,", first.Port()), "", 1)})
-	took := eventually(t, 10*time.Second, func(context.Context) error {
+	took := eventually(t, 30*time.Second, func(context.Context) error {
 		if numberIn(t, seen, "SELECT count(*) FROM grants") == 0 {
 			return errors.New("nothing reaches the second host")
 		}
@@ -169,7 +169,7 @@ func TestFrozenPrimaryIsLeftBehind(t *testing.T) {
 	for _, err := range failures {
 		wantUnavailable(t, err)
 	}
-	if took > 5*time.Second {
+	if took > 10*time.Second { // a busy machine's second
 		t.Errorf("it took %s to leave", took)
 	}
 	first.Thaw()
@@ -208,7 +208,7 @@ func TestFrozenServerAlone(t *testing.T) {
 	} {
 		began := time.Now()
 		wantUnavailable(t, call(t.Context()))
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > 5*time.Second { // it would be for ever
 			t.Errorf("a verb of 400 ms took %s", took)
 		}
 	}
@@ -231,7 +231,7 @@ func TestFrozenReaderCostsHalfAVerb(t *testing.T) {
 	if _, err := s.AccountByIdentity(t.Context(), key, 0); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 500*time.Millisecond {
+	if took := time.Since(began); took > defaultTimeout/2-100*time.Millisecond {
 		t.Errorf("the silent reader is still asked: %s", took)
 	}
 	reader.Thaw()

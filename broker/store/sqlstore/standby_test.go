@@ -127,7 +127,7 @@ func TestWriterIsLostAndReplaced(t *testing.T) {
 			for _, err := range slices.Concat(failures, unread) {
 				wantUnavailable(t, err)
 			}
-			if took-promoted > tt.within || len(unread) > 0 || slowest > defaultTimeout {
+			if took-promoted > tt.within || len(unread) > 0 || slowest > defaultTimeout+3*time.Second {
 				t.Errorf("claims came %s after the promotion; %d look-ups failed, the slowest took %s", took-promoted, len(unread), slowest)
 			}
 			for _, g := range acknowledged {
@@ -170,7 +170,7 @@ func askAll(t *testing.T, all []storetest.Verb) []asked {
 // time at most, and at once when the writer has been left; what the writer must
 // decide is not known.
 func TestEveryVerbWhileTheWriterIsFrozen(t *testing.T) {
-	const slack = 500 * time.Millisecond // of a busy machine
+	const slack = defaultTimeout/2 - 100*time.Millisecond // of a busy machine; who waits for the writer in vain waits longer
 	d := newDeployment(t)
 	s := mustOpen(t, d.options)
 	all := storetest.Verbs(t, s)
@@ -195,7 +195,7 @@ func TestEveryVerbWhileTheWriterIsFrozen(t *testing.T) {
 		}
 		t.Logf("%s: of %d verbs the slowest that was answered is %s, %s, and the slowest that was refused %s, %s",
 			round.name, len(all), answered.Name, answered.took, refused.Name, refused.took)
-		if answered.took > round.within || refused.took > defaultTimeout+slack {
+		if answered.took > round.within || refused.took > defaultTimeout+3*time.Second {
 			t.Error("somebody waited for a writer whose word is not needed, or longer than a verb may take")
 		}
 	}
