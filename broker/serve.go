@@ -118,7 +118,7 @@ func (b *Broker) fail(rt route, w *answer, r *http.Request, err error) {
 	}
 	problem, status := pageProblem(err)
 	var about *client.Client
-	var elsewhere []web.Elsewhere
+	var elsewhere web.Elsewhere
 	if found, ok := errors.AsType[*login.Problem](err); ok {
 		about, elsewhere = found.Client, found.Elsewhere
 	}

@@ -2,7 +2,7 @@
 // bar of its browser: because the site cannot reach the provider that the person
 // chose, or because the person found that the site does not answer any more.
 //
-//	site A ──Pack: seal, one address per target──▶ browser ──GET──▶ site B: Open, Claim ──▶ the login goes on
+//	site A ──Pack: seal once, one tag per target──▶ browser ──GET──▶ site B: Open, Claim ──▶ the login goes on
 //
 // What travels is sealed under the ring that all sites share, with a purpose of its
 // own. It is good for the browser that it was made for, which both sites know by one

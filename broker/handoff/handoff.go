@@ -16,10 +16,11 @@ import (
 // Path is where a site takes over what another has packed.
 const Path = "/continue"
 
-// Parameters of [Path].
+// Parameters of [Path]: what is carried, the same for every target, and what binds
+// it to the one that it is brought to.
 const (
-	paramSealed = "login"
-	paramTag    = "for"
+	ParamSealed = "login"
+	ParamTag    = "for"
 )
 
 // Purpose seals handoffs.
@@ -113,19 +114,36 @@ func New(o Options) (*Desk, error) {
 	return &Desk{o: o}, nil
 }
 
-// Pack seals p once and returns, in the order of targets, the address at which each
-// of them takes it over. It lives for life, at most [Longest].
-func (d *Desk) Pack(p Parcel, life time.Duration, targets ...Target) ([]string, error) {
+// Packed is a parcel as it travels: sealed once for all targets, as a page holds it
+// once. All values are letters that a query takes as they are.
+type Packed struct {
+	Sealed string
+	At     []Place // in the order of the targets
+}
+
+// Place is where one target takes a parcel over.
+type Place struct {
+	URL string // without a query
+	Tag string
+}
+
+// Address is the whole address at which the target of that number takes it over.
+func (p Packed) Address(i int) string {
+	return p.At[i].URL + "?" + ParamSealed + "=" + p.Sealed + "&" + ParamTag + "=" + p.At[i].Tag
+}
+
+// Pack seals p once, for all targets. It lives for life, at most [Longest].
+func (d *Desk) Pack(p Parcel, life time.Duration, targets ...Target) (Packed, error) {
 	if p.Browser == "" {
-		return nil, errors.New("handoff: no browser to bind it to")
+		return Packed{}, errors.New("handoff: no browser to bind it to")
 	}
 	name, err := id.New(d.o.Rand)
 	if err != nil {
-		return nil, err
+		return Packed{}, err
 	}
 	key := make([]byte, 16)
 	if _, err := io.ReadFull(d.o.Rand, key); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
+		return Packed{}, fmt.Errorf("read randomness: %w", err)
 	}
 	t := ticket{
 		ID: name, Key: key, From: d.o.Site, Browser: p.Browser, Made: d.o.Now().Unix(), Life: int64(min(life, Longest) / time.Second),
@@ -136,17 +154,17 @@ func (d *Desk) Pack(p Parcel, life time.Duration, targets ...Target) ([]string, 
 	}
 	plain, err := json.Marshal(t)
 	if err != nil {
-		return nil, fmt.Errorf("encode handoff: %w", err)
+		return Packed{}, fmt.Errorf("encode handoff: %w", err)
 	}
 	sealed, err := d.o.Seal.Seal(Purpose, plain)
 	if err != nil {
-		return nil, fmt.Errorf("seal handoff: %w", err)
+		return Packed{}, fmt.Errorf("seal handoff: %w", err)
 	}
-	all := make([]string, len(targets))
-	for i, target := range targets { // both values are letters that a query takes as they are
-		all[i] = target.Origin.String() + Path + "?" + paramSealed + "=" + sealed + "&" + paramTag + "=" + t.tag(target.Site)
+	packed := Packed{Sealed: sealed, At: make([]Place, len(targets))}
+	for i, target := range targets {
+		packed.At[i] = Place{URL: target.Origin.String() + Path, Tag: t.tag(target.Site)}
 	}
-	return all, nil
+	return packed, nil
 }
 
 // tag binds an address to the site it leads to.
@@ -164,10 +182,10 @@ type Opened struct {
 // browser and time. Any other error means that it could not be checked. Nothing is
 // used up.
 func (d *Desk) Open(ctx context.Context, query url.Values, browser string) (*Opened, error) {
-	if len(query[paramSealed]) != 1 || len(query[paramTag]) != 1 {
+	if len(query[ParamSealed]) != 1 || len(query[ParamTag]) != 1 {
 		return nil, refused("form")
 	}
-	plain, err := d.o.Seal.Open(ctx, Purpose, query.Get(paramSealed))
+	plain, err := d.o.Seal.Open(ctx, Purpose, query.Get(ParamSealed))
 	if errors.Is(err, seal.ErrInvalid) {
 		return nil, refused("seal")
 	}
@@ -183,7 +201,7 @@ func (d *Desk) Open(ctx context.Context, query url.Values, browser string) (*Ope
 	age := d.o.Now().Sub(made)
 	life := min(time.Duration(t.Life)*time.Second, Longest)
 	switch {
-	case !meant || !seal.Same(query.Get(paramTag), t.tag(d.o.Site)):
+	case !meant || !seal.Same(query.Get(ParamTag), t.tag(d.o.Site)):
 		return nil, refused("place")
 	case age > life || age < -skew:
 		return nil, refused("age")

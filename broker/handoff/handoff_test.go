@@ -21,15 +21,15 @@ func TestALoginIsCarriedAsItIs(t *testing.T) {
 	c := newClock()
 	r, j := ring(t, c), &judged{}
 	packed, err := desk(t, "seoul", r, c, j).Pack(Parcel{Login: []byte(carried), Way: "kakao", Browser: browser}, Brisk, target(t, "busan"), target(t, "tokyo"))
-	if err != nil || len(packed) != 2 {
-		t.Fatalf("%d addresses, %v", len(packed), err)
+	if err != nil || len(packed.At) != 2 {
+		t.Fatalf("%d addresses, %v", len(packed.At), err)
 	}
 	for i, site := range []string{"busan", "tokyo"} {
-		if strings.Contains(packed[i], "login\"") || strings.Contains(packed[i], browser) {
-			t.Errorf("the address shows what it carries: %s", packed[i])
+		if strings.Contains(packed.Address(i), "login\"") || strings.Contains(packed.Address(i), browser) {
+			t.Errorf("the address shows what it carries: %s", packed.Address(i))
 		}
 		d := desk(t, site, r, c, j)
-		got, err := d.Open(t.Context(), query(t, packed[i]), browser)
+		got, err := d.Open(t.Context(), query(t, packed.Address(i)), browser)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestWhatIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := query(t, packed[0])
+	good := query(t, packed.Address(0))
 	other, err := seoul.Pack(Parcel{Login: []byte(carried), Browser: browser}, Brisk, target(t, "busan"))
 	if err != nil {
 		t.Fatal(err)
@@ -64,11 +64,11 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := func(name, value string) url.Values {
-		changed := url.Values{paramSealed: good[paramSealed], paramTag: good[paramTag]}
+		changed := url.Values{ParamSealed: good[ParamSealed], ParamTag: good[ParamTag]}
 		changed[name] = []string{value}
 		return changed
 	}
-	sealed := good.Get(paramSealed)
+	sealed := good.Get(ParamSealed)
 	for _, tt := range []struct {
 		name, site, browser, reason string
 		query                       url.Values
@@ -76,15 +76,15 @@ func TestWhatIsRefused(t *testing.T) {
 		{"another site of those it was packed for", "tokyo", browser, "place", good},
 		{"the site that packed it", "seoul", browser, "place", good},
 		{"a site that nobody meant", "jeju", browser, "place", good},
-		{"the tag of another site", "busan", browser, "place", with(paramTag, query(t, packed[1]).Get(paramTag))},
-		{"the tag of another handoff", "busan", browser, "place", with(paramTag, query(t, other[0]).Get(paramTag))},
-		{"no tag", "busan", browser, "place", with(paramTag, "")},
+		{"the tag of another site", "busan", browser, "place", with(ParamTag, query(t, packed.Address(1)).Get(ParamTag))},
+		{"the tag of another handoff", "busan", browser, "place", with(ParamTag, query(t, other.Address(0)).Get(ParamTag))},
+		{"no tag", "busan", browser, "place", with(ParamTag, "")},
 		{"another browser", "busan", "theirbrowsertheirbrowserth", "browser", good},
 		{"a browser without a mark", "busan", "", "browser", good},
-		{"a changed seal", "busan", browser, "seal", with(paramSealed, sealed[:40]+"A"+sealed[41:])},
-		{"a seal of another purpose", "busan", browser, "seal", with(paramSealed, login)},
+		{"a changed seal", "busan", browser, "seal", with(ParamSealed, sealed[:40]+"A"+sealed[41:])},
+		{"a seal of another purpose", "busan", browser, "seal", with(ParamSealed, login)},
 		{"nothing", "busan", browser, "form", url.Values{}},
-		{"a doubled value", "busan", browser, "form", url.Values{paramSealed: {sealed, sealed}, paramTag: good[paramTag]}},
+		{"a doubled value", "busan", browser, "form", url.Values{ParamSealed: {sealed, sealed}, ParamTag: good[ParamTag]}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := desk(t, tt.site, r, c, j).Open(t.Context(), tt.query, tt.browser)
@@ -127,7 +127,7 @@ func TestLife(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.pass(tt.wait)
-			_, err = desk(t, "busan", r, c, &judged{}).Open(t.Context(), query(t, packed[0]), browser)
+			_, err = desk(t, "busan", r, c, &judged{}).Open(t.Context(), query(t, packed.Address(0)), browser)
 			if (err == nil) != tt.ok {
 				t.Errorf("opened with %v", err)
 			}
@@ -153,7 +153,7 @@ func TestARingThatCannotBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = desk(t, "busan", ring(t, c), c, &judged{}).Open(t.Context(), query(t, packed[0]), browser)
+	_, err = desk(t, "busan", ring(t, c), c, &judged{}).Open(t.Context(), query(t, packed.Address(0)), browser)
 	if !errors.Is(err, ErrRefused) { // a ring of its own knows that there is no such key
 		t.Errorf("another deployment: %v", err)
 	}
@@ -161,7 +161,7 @@ func TestARingThatCannotBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Open(t.Context(), query(t, packed[0]), browser); errors.Is(err, ErrRefused) || !errors.Is(err, seal.ErrUnavailable) {
+	if _, err := d.Open(t.Context(), query(t, packed.Address(0)), browser); errors.Is(err, ErrRefused) || !errors.Is(err, seal.ErrUnavailable) {
 		t.Errorf("a ring that is away: %v", err)
 	}
 }

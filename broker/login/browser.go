@@ -65,10 +65,18 @@ func (h *Handler) forgetLeg(v *visit) {
 	}
 }
 
-// frame is what surrounds every page of a login.
+// frame is what surrounds every page of a login that goes on.
 func (h *Handler) frame(v *visit) web.Frame {
+	frame := h.lastFrame(v)
+	frame.Elsewhere = h.elsewhere(v)
+	return frame
+}
+
+// lastFrame is what surrounds the page of a login that has ended: it goes on
+// nowhere.
+func (h *Handler) lastFrame(v *visit) web.Frame {
 	frame := h.Frame(v.r, v.client, h.language(v))
-	frame.LangPath, frame.Idle, frame.Elsewhere = v.r.URL.Path, idleLife, h.elsewhere(v)
+	frame.LangPath, frame.Idle = v.r.URL.Path, idleLife
 	if v.posted {
 		frame.LangPath = loginPath(v.login) // a form is not asked for again
 	}

@@ -136,12 +136,12 @@ func (h *Handler) leave(v *visit, answer url.Values) error {
 	h.complete(v.login.Request, answer)
 	if v.login.Request.ResponseMode == oauth.ModeFormPost {
 		return h.Pages.Write(v.w, http.StatusOK, web.PostBack{
-			Frame: h.frame(v), Action: v.login.Request.RedirectURI, Values: answer,
+			Frame: h.lastFrame(v), Action: v.login.Request.RedirectURI, Values: answer,
 		})
 	}
 	target := oauth.RedirectURL(v.login.Request.RedirectURI, answer)
 	if v.posted {
-		return h.Pages.Write(v.w, http.StatusOK, web.Terminal{Frame: h.frame(v), Href: target})
+		return h.Pages.Write(v.w, http.StatusOK, web.Terminal{Frame: h.lastFrame(v), Href: target})
 	}
 	http.Redirect(v.w, v.r, target, http.StatusSeeOther)
 	return nil

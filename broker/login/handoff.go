@@ -114,19 +114,18 @@ func (h *Handler) via(v *visit, way string) (handoff.Target, bool) {
 	return handoff.Target{}, false
 }
 
-// pack seals the login for other sites, for as long as life, and returns where each
-// takes it over.
-func (h *Handler) pack(v *visit, way string, life time.Duration, targets ...handoff.Target) ([]string, error) {
+// pack seals the login for other sites, for as long as life.
+func (h *Handler) pack(v *visit, way string, life time.Duration, targets ...handoff.Target) (handoff.Packed, error) {
 	m, err := h.knownBrowser(v)
 	if err != nil {
-		return nil, err
+		return handoff.Packed{}, err
 	}
 	if v.login.Seen == 0 {
 		v.login.Seen = h.Now().Unix()
 	}
 	plain, err := json.Marshal(v.login)
 	if err != nil {
-		return nil, fmt.Errorf("encode login: %w", err)
+		return handoff.Packed{}, fmt.Errorf("encode login: %w", err)
 	}
 	return h.Handoffs.Pack(handoff.Parcel{Login: plain, Way: way, Browser: m.Browser}, life, targets...)
 }
@@ -137,7 +136,7 @@ func (h *Handler) carry(v *visit, way string, to handoff.Target) error {
 	for len(v.login.Came) >= maxCame {
 		v.login.Came = v.login.Came[1:]
 	}
-	address, err := h.pack(v, way, handoff.Brisk, to)
+	packed, err := h.pack(v, way, handoff.Brisk, to)
 	if err != nil {
 		return err
 	}
@@ -149,7 +148,7 @@ func (h *Handler) carry(v *visit, way string, to handoff.Target) error {
 	h.Audit.Record(v.ctx(), audit.Event{
 		Name: audit.LoginCarried, Client: v.client.ID, Provider: way, Login: v.login.ID, Object: to.Site,
 	})
-	http.Redirect(v.w, v.r, address[0], http.StatusSeeOther)
+	http.Redirect(v.w, v.r, packed.Address(0), http.StatusSeeOther)
 	return nil
 }
 
@@ -209,7 +208,9 @@ func (h *Handler) Continue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.withdraw(v)
-	v.way, v.here = opened.Way, true
+	// Without a way it is the form of a page that sent the browser here: another
+	// origin, the website's, is reached from here as after our own forms.
+	v.way, v.here, v.posted = opened.Way, true, opened.Way == ""
 	return h.walk(v)
 }
 
@@ -256,19 +257,19 @@ func (h *Handler) carriedBefore(v *visit, cause error) error {
 	return p
 }
 
-// maxOffered bounds how many other sites a page names: each costs it what it carries.
+// maxOffered bounds how many other sites a page names: nobody reads more.
 const maxOffered = 2
 
-// elsewhere are the addresses at which this login goes on when this site does not
-// answer any more: for as long as the login lives, each once. None is no error: the
-// page is as good without them.
-func (h *Handler) elsewhere(v *visit) []web.Elsewhere {
+// elsewhere is where this login goes on when this site does not answer any more:
+// for as long as the login lives, at each place once. None is no error: the page is
+// as good without them.
+func (h *Handler) elsewhere(v *visit) web.Elsewhere {
 	if !h.movable(v) {
-		return nil
+		return web.Elsewhere{}
 	}
 	targets := h.Elsewhere()
 	if len(targets) == 0 {
-		return nil
+		return web.Elsewhere{}
 	}
 	if n := len(targets); n > maxOffered {
 		from := choice.Spread(v.login.ID, n)
@@ -276,11 +277,13 @@ func (h *Handler) elsewhere(v *visit) []web.Elsewhere {
 	}
 	packed, err := h.pack(v, "", fullLife, targets...)
 	if err != nil {
-		return nil
+		return web.Elsewhere{}
 	}
-	all := make([]web.Elsewhere, len(packed))
-	for i, address := range packed {
-		all[i] = web.Elsewhere{Host: targets[i].Origin.Host, Href: address}
+	e := web.Elsewhere{
+		Carried: web.Field{Name: handoff.ParamSealed, Value: packed.Sealed}, Places: make([]web.Place, len(packed.At)),
 	}
-	return all
+	for i, at := range packed.At {
+		e.Places[i] = web.Place{Host: targets[i].Origin.Host, Action: at.URL, For: web.Field{Name: handoff.ParamTag, Value: at.Tag}}
+	}
+	return e
 }

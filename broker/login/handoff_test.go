@@ -160,8 +160,9 @@ func others(t testing.TB, a answered) map[string]string {
 		t.Fatalf("no page: %d %T %v", a.code, a.view, a.err)
 	}
 	found := map[string]string{}
-	for _, e := range frame.Elsewhere {
-		found[strings.TrimSuffix(e.Host, "."+domain)] = e.Href
+	for _, at := range frame.Elsewhere.Places {
+		sent := frame.Elsewhere.Carried
+		found[strings.TrimSuffix(at.Host, "."+domain)] = at.Action + "?" + sent.Name + "=" + sent.Value + "&" + at.For.Name + "=" + at.For.Value
 	}
 	return found
 }
@@ -607,5 +608,14 @@ func TestADisabledAccountIsCarriedNowhere(t *testing.T) {
 	if a.to != nil && a.to.Host == "" {
 		a = p.at("busan").get(a.to.Path)
 	}
+	// A page's form brought the browser here, and browsers apply its form-action to
+	// every redirect that follows: the website's address is reached from a page.
+	page, ok := a.view.(web.Terminal)
+	if !ok {
+		t.Fatalf("the website is not told by a page: %d %v %v", a.code, a.to, a.err)
+	}
+	var err error
+	a.to, err = url.Parse(page.Href)
+	c.sites["busan"].must(err)
 	a.wantError("access_denied")
 }

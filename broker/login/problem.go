@@ -24,8 +24,8 @@ type Problem struct {
 	// RetryAfter is how many seconds to wait with that; 0 leaves it to the status.
 	RetryAfter int
 
-	// Elsewhere is where the same login goes on at other sites; nil: nowhere.
-	Elsewhere []web.Elsewhere
+	// Elsewhere is where the same login goes on at other sites.
+	Elsewhere web.Elsewhere
 
 	Err error // for the log; may be nil
 }

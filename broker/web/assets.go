@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,12 @@ var pageCSS string
 
 //go:embed assets/status.css
 var statusCSS string
+
+//go:embed assets/trouble.css
+var troubleCSS string
+
+//go:embed assets/wide.css
+var wideCSS string
 
 //go:embed assets/parts.css
 var partsCSS string
@@ -39,6 +46,8 @@ type assets struct {
 	styleHash  string // sha256-… of exactly that
 	statusMore string // what the status page says behind it
 	statusHash string // of both together
+	// The same of pages of a login that cannot go on for now.
+	troubleMore, troubleHash string
 	// The same of the account page and the questions about it.
 	accountMore, accountHash string
 	// The same again of what lists devices, websites and what they see.
@@ -60,8 +69,11 @@ const (
 )
 
 func loadAssets() (*assets, error) {
-	style := minify(pageCSS)
-	more, account, parts := minify(statusCSS), minify(accountCSS), minify(partsCSS)
+	short := shorten(pageCSS)
+	sheet := func(css string) string { return short.Replace(minify(css)) }
+	style := sheet(pageCSS)
+	trouble, wide, parts := sheet(troubleCSS), sheet(troubleCSS+wideCSS), sheet(partsCSS)
+	more, account := wide+sheet(statusCSS), wide+sheet(accountCSS)
 	scriptSum := sha256.Sum256(appJS)
 	a := &assets{
 		style:      style,
@@ -69,6 +81,7 @@ func loadAssets() (*assets, error) {
 		statusMore: more,
 		statusHash: hashOf(style + more),
 
+		troubleMore: trouble, troubleHash: hashOf(style + trouble),
 		accountMore: account, accountHash: hashOf(style + account),
 		partsMore: parts, partsHash: hashOf(style + account + parts),
 		scriptPath: "/assets/app." + hex.EncodeToString(scriptSum[:6]) + ".js",
@@ -161,6 +174,31 @@ var (
 	around   = regexp.MustCompile(`\s?([{};,])\s?`)
 	after    = regexp.MustCompile(`:\s`)
 )
+
+// token finds the definitions of the colours and other tokens.
+var token = regexp.MustCompile(`(--[a-z-]+):`)
+
+// shorten gives the tokens that are defined in the style sheet names of a letter or
+// two, in all sheets: they are written for people, stand on every page a hundred
+// times, and mean nothing to a browser.
+func shorten(css string) *strings.Replacer {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	var names []string
+	for _, found := range token.FindAllStringSubmatch(minify(css), -1) {
+		if !slices.Contains(names, found[1]) {
+			names = append(names, found[1])
+		}
+	}
+	var pairs []string
+	for i, name := range names {
+		short := "--" + letters[i%len(letters):][:1] + strings.Repeat("_", i/len(letters))
+		// Only the whole name: it ends where it is defined, or used.
+		for _, end := range []string{":", ")", ","} {
+			pairs = append(pairs, name+end, short+end)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
 
 // minify takes comments and spare white space out of the style sheet, which has
 // no strings that hold any. The template package would remove the comments

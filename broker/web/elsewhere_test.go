@@ -8,23 +8,27 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A page whose login could go on elsewhere says where, in links that need no
-// script, and has a notice ready for when nothing answers here.
+// A page whose login could go on elsewhere says where, in a form that needs no
+// script and holds what it carries once, and has a notice ready for when nothing
+// answers here.
 func TestPagesKnowWhereTheLoginGoesOn(t *testing.T) {
 	for lang, want := range map[string][3]string{
 		"ko": {"화면이 응답하지 않나요?", "busan.login.example.kr에서 계속하기", "죄송해요. 지금 여기에서는 응답이 없어요. 하던 로그인은 그대로예요. 다른 주소에서 이어서 할 수 있어요."},
 		"en": {"Is this page not responding?", "Continue at busan.login.example.kr", "Sorry, nothing is answering here right now. Your sign-in is still open. You can continue it at another address."},
 		"ja": {"画面が反応しませんか？", "busan.login.example.kr で続ける", "申し訳ありません。現在、こちらから応答がありません。 途中のログインはそのまま残っています。 別のアドレスで続けられます。"},
 	} {
-		view := elsewhereView(lang)
+		view := elsewhereView(lang, usualCarried)
 		doc := draw(t, view)
 		other := byID(doc, "other-address")
-		links := elements(other, "a")
-		if other.Data != "details" || text(elements(other, "summary")[0]) != want[0] || len(links) != 2 {
+		buttons, carried := elements(other, "button"), elements(other, "input")
+		if other.Data != "details" || text(elements(other, "summary")[0]) != want[0] || len(buttons) != 2 || len(carried) != 1 {
 			t.Fatalf("%s: %s", lang, spaced(other))
 		}
-		if text(links[0]) != want[1] || attr(links[0], "href") != view.Elsewhere[0].Href {
-			t.Errorf("%s: %q leads to %.60s", lang, text(links[0]), attr(links[0], "href"))
+		if form := elements(other, "form")[0]; attr(form, "method") != "get" || attr(carried[0], "value") != view.Elsewhere.Carried.Value {
+			t.Errorf("%s: %s carries %.60s", lang, attr(form, "method"), attr(carried[0], "value"))
+		}
+		if text(buttons[0]) != want[1] || attr(buttons[0], "formaction") != view.Elsewhere.Places[0].Action || attr(buttons[0], "value") != "tag" {
+			t.Errorf("%s: %q leads to %s", lang, text(buttons[0]), attr(buttons[0], "formaction"))
 		}
 		gone := byID(doc, "gone")
 		hidden := slices.ContainsFunc(gone.Attr, func(a html.Attribute) bool { return a.Key == "hidden" })
@@ -41,10 +45,20 @@ func TestPagesKnowWhereTheLoginGoesOn(t *testing.T) {
 // Nothing but a web address is a place to go on at.
 func TestOtherAddressesAreOfTheWeb(t *testing.T) {
 	view := menuView("en")
-	view.Elsewhere = []Elsewhere{{"a", "javascript:alert(1)"}, {"b", "/login"}, {"c", "data:text/html,x"}, {"<script>", "https://d.example/continue"}}
-	links := elements(byID(draw(t, view), "other-address"), "a")
-	if len(links) != 1 || text(links[0]) != "Continue at <script>" {
-		t.Errorf("%d links", len(links))
+	for host, action := range map[string]string{"a": "javascript:alert(1)", "b": "/login", "c": "data:text/html,x", "e": "https://x;y/continue"} {
+		view.Elsewhere.Places = append(view.Elsewhere.Places, Place{Host: host, Action: action})
+	}
+	if byID(draw(t, view), "other-address") != nil {
+		t.Error("there is no place, and a form that leads there")
+	}
+	view.Elsewhere.Places = append(view.Elsewhere.Places, Place{Host: "<script>", Action: "https://d.example/continue"})
+	w := write(t, testPages(t), view)
+	buttons := elements(byID(parse(t, w.Body), "other-address"), "button")
+	if len(buttons) != 1 || text(buttons[0]) != "Continue at <script>" {
+		t.Errorf("%d buttons", len(buttons))
+	}
+	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "; form-action 'self' https://d.example; ") {
+		t.Errorf("the browser may send forms by %q", policy)
 	}
 }
 
@@ -55,7 +69,9 @@ func TestACarriedWayIsAButton(t *testing.T) {
 		"en": "Kakao Login continues through another address of ours.",
 		"ja": "カカオログインには、別のアドレスを経由して進みます。",
 	} {
-		doc := draw(t, elsewhereView(lang))
+		view := menuView(lang)
+		view.Ways[0].Carried = true
+		doc := draw(t, view)
 		way := byID(doc, "way-kakao")
 		if !hasClass(way, "kakao") || attr(way, "aria-describedby") != "doubt-kakao" {
 			t.Errorf("%s: it is no button of its brand", lang)
@@ -69,8 +85,8 @@ func TestACarriedWayIsAButton(t *testing.T) {
 // A problem page of a login that could go on elsewhere says where, too.
 func TestAProblemKnowsWhereTheLoginGoesOn(t *testing.T) {
 	view := Problem{Frame: frame("en"), Kind: ProblemUnavailable, RetryHref: "/login/abc", RetryAfter: 2}
-	view.Elsewhere = elsewhereView("en").Elsewhere
-	if links := elements(byID(draw(t, view), "other-address"), "a"); len(links) != 2 {
-		t.Errorf("%d links", len(links))
+	view.Elsewhere = elsewhereView("en", usualCarried).Elsewhere
+	if buttons := elements(byID(draw(t, view), "other-address"), "button"); len(buttons) != 2 {
+		t.Errorf("%d buttons", len(buttons))
 	}
 }

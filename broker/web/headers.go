@@ -1,32 +1,30 @@
 package web
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
+	"strings"
 )
 
 // headers are the fixed headers of every page, ready to be shared by all
 // answers.
 type headers struct {
 	fixed     map[string][]string
-	policies  map[string][]string // of templates with style of their own
 	languages map[string][]string
-	styleHash string // of the style sheet that every page has
+	styles    map[string]string // the hashes of the style of templates that have some of their own
+	styleHash string            // of the style sheet that every page has
 }
 
 // policy is the content security policy of every page, the hash of the style
 // sheet in its middle. No inline script, no nonce: state goes into classes and
 // data attributes, and all JavaScript is one file of our own.
-func policy(styleHash string) string { return policyTo(styleHash, "") }
-
-// policyTo is policy for a page whose form is sent to an origin that is not ours;
-// empty: there is none.
-func policyTo(styleHash, origin string) string {
-	if origin != "" {
-		origin = " " + origin
-	}
+//
+// origins are those that forms of the page are sent to, beside our own.
+func policy(styleHash string, origins ...string) string {
+	to := strings.Join(append([]string{"'self'"}, origins...), " ")
 	return "default-src 'none'; style-src 'self' '" + styleHash + "'; script-src 'self'; " +
-		"img-src 'self' data:; connect-src 'self'; form-action 'self'" + origin + "; base-uri 'none'; frame-ancestors 'none'; " +
+		"img-src 'self' data:; connect-src 'self'; form-action " + to + "; base-uri 'none'; frame-ancestors 'none'; " +
 		"require-trusted-types-for 'script'; trusted-types 'none'"
 }
 
@@ -36,14 +34,17 @@ func policyTo(styleHash, origin string) string {
 func newHeaders(files *assets, dev bool) headers {
 	h := headers{
 		fixed: make(map[string][]string), languages: make(map[string][]string),
-		policies:  map[string][]string{"status": {policy(files.statusHash)}},
+		styles:    map[string]string{"status": files.statusHash},
 		styleHash: files.styleHash,
 	}
-	for _, template := range []string{"link", "unlink"} {
-		h.policies[template] = []string{policy(files.accountHash)}
+	for _, template := range []string{"nothing", "problem", "wait"} {
+		h.styles[template] = files.troubleHash
+	}
+	for _, template := range []string{"link", "unlink", "logged_out"} {
+		h.styles[template] = files.accountHash
 	}
 	for _, template := range []string{"account", "consent", "ended", "step"} {
-		h.policies[template] = []string{policy(files.partsHash)}
+		h.styles[template] = files.partsHash
 	}
 	add := func(name, value string) { h.fixed[name] = []string{value} }
 	add("Content-Type", "text/html; charset=utf-8")
@@ -64,12 +65,14 @@ func newHeaders(files *assets, dev bool) headers {
 	return h
 }
 
-// set puts the headers of a page that template draws into to. The values are
-// shared: their capacity is their length, so nobody can append to them in place.
-func (h headers) set(to http.Header, lang, template string) {
+// set puts the headers of a page that template draws into to, whose forms are sent
+// to origins beside our own. The values are shared: their capacity is their length,
+// so nobody can append to them in place.
+func (h headers) set(to http.Header, lang, template string, origins ...string) {
 	maps.Copy(to, h.fixed)
-	if own, ok := h.policies[template]; ok {
-		to["Content-Security-Policy"] = own
+	style, own := h.styles[template]
+	if own || len(origins) > 0 {
+		to.Set("Content-Security-Policy", policy(cmp.Or(style, h.styleHash), origins...))
 	}
 	to["Content-Language"] = h.languages[lang]
 }

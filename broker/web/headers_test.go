@@ -22,13 +22,17 @@ func TestHeadersOfEveryPage(t *testing.T) {
 			body := w.Body.String()
 			start := strings.Index(body, "<style>") + len("<style>")
 			sum := sha256.Sum256([]byte(body[start:strings.Index(body, "</style>")]))
+			sites := ""
+			if len(view.frame().Elsewhere.Places) > 0 {
+				sites = " https://busan.login.example.kr https://tokyo.login.example.kr"
+			}
 			want := http.Header{
 				"Content-Type":     {"text/html; charset=utf-8"},
 				"Content-Language": {lang},
 				"Content-Length":   w.Header()["Content-Length"],
 				"Content-Security-Policy": {"default-src 'none'; style-src 'self' 'sha256-" +
 					base64.StdEncoding.EncodeToString(sum[:]) + "'; script-src 'self'; img-src 'self' data:; " +
-					"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+					"connect-src 'self'; form-action 'self'" + sites + "; base-uri 'none'; frame-ancestors 'none'; " +
 					"require-trusted-types-for 'script'; trusted-types 'none'"},
 				"Referrer-Policy":        {"same-origin"},
 				"X-Content-Type-Options": {"nosniff"},

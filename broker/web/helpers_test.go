@@ -159,18 +159,25 @@ func menuView(lang string) Menu {
 	return menu
 }
 
-// elsewhereView is a menu of a long request whose login could go on at two other
-// addresses, and whose first way leads there.
-func elsewhereView(lang string) Menu {
+// How long what a page carries for other addresses is, in characters: of a request
+// as websites make them, and of the longest that there is.
+const (
+	usualCarried   = 1000
+	longestCarried = 4000
+)
+
+// elsewhereView is a menu whose login could go on at two other addresses with what
+// takes so many characters.
+func elsewhereView(lang string, carried int) Menu {
 	menu := menuView(lang)
-	menu.Ways[0].Carried = true
-	sealed := make([]byte, 4000)
+	sealed := make([]byte, carried)
 	for i, state := 0, uint32(1); i < len(sealed); i++ {
 		state = state*1664525 + 1013904223
 		sealed[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[state>>26]
 	}
+	menu.Elsewhere.Carried = Field{"login", string(sealed)}
 	for _, host := range []string{"busan.login.example.kr", "tokyo.login.example.kr"} {
-		menu.Elsewhere = append(menu.Elsewhere, Elsewhere{Host: host, Href: "https://" + host + "/continue?login=" + string(sealed) + "&for=tag"})
+		menu.Elsewhere.Places = append(menu.Elsewhere.Places, Place{Host: host, Action: "https://" + host + "/continue", For: Field{"for", "tag"}})
 	}
 	return menu
 }
@@ -199,7 +206,8 @@ func allViews(lang string) map[string]View {
 	views := map[string]View{
 		"menu":                       menuView(lang),
 		"match":                      matchView(lang),
-		"menu, with other addresses": elsewhereView(lang),
+		"menu, with other addresses": elsewhereView(lang, usualCarried),
+		"menu of a long request":     elsewhereView(lang, longestCarried),
 		"logged out":                 LoggedOut{Frame: frame(lang)},
 		"logged out, with websites": LoggedOut{Frame: frame(lang), Unsure: true, Told: []Told{
 			{"한빛상점", ToldDelivered}, {"Shop", ToldTrying}, {"Games", ToldRefused}, {"Bank", ToldUnreached}, {"Post", ToldNothing},

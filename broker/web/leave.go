@@ -11,14 +11,12 @@ import (
 // anti-forgery value.
 const fieldStepToken = "step_token"
 
-type field struct{ Name, Value string }
-
 type logoutPage struct {
 	Page page
 
 	Lead     []string
 	Action   string
-	Fields   []field
+	Fields   []Field
 	StayHref string
 }
 
@@ -33,11 +31,11 @@ func (l Logout) model(s *scene) (any, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Hidden)) {
 		if name != fieldStepToken || l.StepToken == "" {
-			p.Fields = append(p.Fields, field{name, l.Hidden[name]})
+			p.Fields = append(p.Fields, Field{name, l.Hidden[name]})
 		}
 	}
 	if l.StepToken != "" {
-		p.Fields = append(p.Fields, field{fieldStepToken, l.StepToken})
+		p.Fields = append(p.Fields, Field{fieldStepToken, l.StepToken})
 	}
 	return p, nil
 }
@@ -80,6 +78,7 @@ func (l LoggedOut) model(s *scene) (any, error) {
 		p.Page = s.page(s.text("signed_out.title"))
 		p.Lead = s.text("signed_out.lead")
 	}
+	p.Page.Account = true
 	return p, nil
 }
 

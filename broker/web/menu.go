@@ -100,6 +100,7 @@ func (m Menu) model(s *scene) (any, error) {
 	p := &menuPage{Page: s.lasting(m.heading(s), m.CancelAction, m.StepToken), NewHref: link(m.NewHref)}
 	m.sortWays(s, p)
 	if m.template() == "nothing" {
+		p.Page.Trouble = true
 		p.Lead = s.sayOr("nothing.lead", "nothing.lead_any")
 		p.Back, p.Page.CancelButton = s.sayOr("back.to", "back.any"), true
 		if m.Notice != nil {

@@ -124,10 +124,7 @@ func (p *Pages) Write(w http.ResponseWriter, status int, view View) error {
 		return fmt.Errorf("draw page: %w", err)
 	}
 	header := w.Header()
-	p.headers.set(header, lang, view.template())
-	if back, ok := view.(PostBack); ok {
-		header.Set("Content-Security-Policy", policyTo(p.headers.styleHash, back.formOrigin()))
-	}
+	p.headers.set(header, lang, view.template(), formOrigins(view)...)
 	header.Set("Content-Length", strconv.Itoa(buffer.Len()))
 	if seconds := view.retryAfter(); seconds > 0 {
 		header.Set("Retry-After", strconv.Itoa(seconds))
@@ -206,6 +203,7 @@ func parseTemplates(words *catalogue, files *assets) (*template.Template, error)
 			return nil, fmt.Errorf("web: %s: no such words: %v", name.Name(), missing)
 		}
 		text = strings.NewReplacer("{{style}}", files.style, "{{status_style}}", files.statusMore, "{{account_style}}", files.accountMore, "{{parts_style}}", files.partsMore,
+			"{{trouble_style}}", files.troubleMore,
 			"{{script}}", files.scriptPath, "{{icon}}", files.icon).Replace(text)
 		if _, err := root.Parse(text); err != nil {
 			return nil, fmt.Errorf("parse %s: %w", name.Name(), err)

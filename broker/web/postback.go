@@ -14,7 +14,7 @@ type postBackPage struct {
 	Page page
 
 	Action template.HTMLAttr
-	Fields []field
+	Fields []Field
 }
 
 func (PostBack) template() string { return "post_back" }
@@ -27,7 +27,7 @@ func (p PostBack) model(s *scene) (any, error) {
 	view := &postBackPage{Page: s.page(s.sayOr("terminal.title", "terminal.title_any")), Action: action}
 	for _, name := range slices.Sorted(maps.Keys(p.Values)) {
 		for _, value := range p.Values[name] {
-			view.Fields = append(view.Fields, field{name, value})
+			view.Fields = append(view.Fields, Field{name, value})
 		}
 	}
 	// It holds a code: nothing may load it again, and nothing but the form acts.
@@ -36,8 +36,20 @@ func (p PostBack) model(s *scene) (any, error) {
 	return view, nil
 }
 
-// formOrigin is where the forms of the page may be sent, beside us.
-func (p PostBack) formOrigin() string { return originOf(p.Action) }
+// formOrigins are the origins that forms of a page are sent to, beside our own: the
+// website's for its answer, and those of the sites where its login goes on.
+func formOrigins(view View) []string {
+	var origins []string
+	if back, ok := view.(PostBack); ok {
+		origins = append(origins, originOf(back.Action))
+	}
+	for _, at := range view.frame().Elsewhere.Places {
+		if origin := originOf(at.Action); origin != "" {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
 
 // sending returns the action of a form that leads to a website, and
 // [ErrHref] for any other address.

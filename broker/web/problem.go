@@ -68,6 +68,7 @@ func (p Problem) model(s *scene) (any, error) {
 	if s.Dev {
 		m.Detail = p.Detail
 	}
+	m.Page.Trouble = true
 	p.waysOn(s, m, form.again)
 	return m, nil
 }

@@ -42,13 +42,14 @@ type page struct {
 	Script      bool
 	Fresh       bool // the script may load this page again
 	Wide        bool
+	Trouble     bool // has the style of pages of a login that cannot go on for now
 	Account     bool // has the style of the account page
 	Parts       bool // and that of what it lists
 	Status      bool // the public status page: more style, and loaded again while it is looked at
 	Idle        int  // seconds
 	More        string
 	Here        string
-	Elsewhere   []otherAddress // where the login goes on when nothing answers here
+	Elsewhere   *otherPlaces // where the login goes on when nothing answers here
 
 	// The form that takes the person back to the website; the page without any
 	// way left shows it as a whole button instead.
@@ -57,8 +58,17 @@ type page struct {
 	StepToken    string
 }
 
-// An otherAddress is one link to where the login goes on.
-type otherAddress struct{ ID, Label, Href string }
+// otherPlaces is the form that leads to where the login goes on.
+type otherPlaces struct {
+	Carried Field
+	Buttons []otherPlace
+}
+
+// An otherPlace is one button of that form.
+type otherPlace struct {
+	ID, Label, Action string
+	For               Field
+}
 
 type languageLink struct {
 	Lang, Name, Href string
@@ -92,12 +102,23 @@ func (s *scene) page(heading string) page {
 	if isLocal(s.frame.LangPath) {
 		p.Languages = s.languageLinks(s.frame.LangPath)
 	}
-	for _, other := range s.frame.Elsewhere {
-		if isWeb(other.Href) {
-			p.Elsewhere = append(p.Elsewhere, otherAddress{"other-" + other.Host, s.say("gone.at", &values{varHost: clean(other.Host)}), other.Href})
-		}
-	}
+	p.Elsewhere = s.elsewhere()
 	return p
+}
+
+// elsewhere is the form that leads to where the login goes on; nil: nowhere.
+func (s *scene) elsewhere() *otherPlaces {
+	var form *otherPlaces
+	for _, at := range s.frame.Elsewhere.Places {
+		if originOf(at.Action) == "" {
+			continue
+		}
+		if form == nil {
+			form = &otherPlaces{Carried: s.frame.Elsewhere.Carried}
+		}
+		form.Buttons = append(form.Buttons, otherPlace{"other-" + at.Host, s.say("gone.at", &values{varHost: clean(at.Host)}), at.Action, at.For})
+	}
+	return form
 }
 
 // status leads to the public status page in the language of this one: that page

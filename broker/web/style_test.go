@@ -73,7 +73,7 @@ func TestContrastOfTokens(t *testing.T) {
 		{"primary", []string{"page", "surface", "canvas"}, edges},
 		{"notice-ink", []string{"notice-bg"}, words},
 		{"notice-line", []string{"page", "surface"}, edges},
-		{"info-ink", []string{"info-bg"}, words},
+		{"ink", []string{"info-bg"}, words},
 		{"info-line", []string{"page", "surface"}, edges},
 		{"ok", []string{"page", "surface", "sunken", "ok-bg"}, words},
 		{"ink", []string{"ok-bg"}, words},

@@ -25,16 +25,27 @@ type Frame struct {
 	// with JavaScript, the page offers to go on one minute before: a GET of
 	// LangPath, which must extend the login. 0 offers nothing.
 	Idle time.Duration
-	// Elsewhere are the addresses at which the login of this page goes on when
-	// nothing answers here any more.
-	Elsewhere []Elsewhere
+	// Elsewhere is where the login of this page goes on when nothing answers here
+	// any more.
+	Elsewhere Elsewhere
 }
 
-// Elsewhere is one address at which a login goes on.
+// Elsewhere is a form that takes a login to another address, by GET: what it carries
+// stands in the page once, whatever number of places it can go to.
 type Elsewhere struct {
-	Host string // "busan.login.example.kr": what people read
-	Href string // http or https; bound to this browser, once
+	Carried Field // bound to this browser
+	Places  []Place
 }
+
+// Place is one address at which a login goes on.
+type Place struct {
+	Host   string // "busan.login.example.kr": what people read
+	Action string // http or https, without a query
+	For    Field  // tells what is carried from what is meant for another place
+}
+
+// Field is one value of a form.
+type Field struct{ Name, Value string }
 
 func (f Frame) frame() Frame { return f }
 

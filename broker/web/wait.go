@@ -38,7 +38,7 @@ func (v Wait) model(s *scene) (any, error) {
 		Page: s.page(s.text("wait.title")), Lead: s.lines("wait.lead"), Href: link(v.RetryHref), Label: s.text("wait.now"),
 		Next: s.count("wait.next", max(v.Seconds, 1), &values{varCount: seconds}),
 	}
-	p.Page.CancelAction, p.Page.StepToken = link(v.CancelAction), v.StepToken
+	p.Page.Trouble, p.Page.CancelAction, p.Page.StepToken = true, link(v.CancelAction), v.StepToken
 	if isLocal(v.RetryHref) {
 		// A path of our own, escaped here: nothing else can follow the number.
 		p.Page.Refresh = template.HTMLAttr(`content="` + seconds + `;url=` + html.EscapeString(v.RetryHref) + `"`) //nolint:gosec // see above

@@ -49,6 +49,20 @@ func (p *Page) Form(id string) (action string, fields url.Values) {
 	return sent.target.String(), sent.body
 }
 
+// Leads returns the address that a press of the button with id leads to, of a form
+// that sends by GET; false: there is none.
+func (p *Page) Leads(id string) (address string, ok bool) {
+	node := p.element(id)
+	if node == nil {
+		return "", false
+	}
+	sent, err := p.submission(node, nil)
+	if err != nil || sent.method != http.MethodGet {
+		return "", false
+	}
+	return sent.target.String(), true
+}
+
 // address says where and how the form is sent.
 func (p *Page) address(form, button *html.Node, fields url.Values) (submission, error) {
 	action := override(form, button, "action", "formaction")

@@ -69,9 +69,7 @@ async function answers() {
 function tell() {
 	const away = silent > 0 && navigator.onLine
 	const other = document.getElementById("other-address")
-	const list = document.querySelector("#gone ul, #other-address ul")
-	if (away) gone.lastElementChild.append(list)
-	else other.append(list)
+	;(away ? gone : other).append(document.querySelector("#gone form, #other-address form"))
 	other.hidden = away
 	gone.hidden = !away
 	if (away) {
@@ -102,7 +100,10 @@ if (gone) {
 		const a = event.target.closest("a[href]")
 		if (a && a.origin === location.origin && !(event.ctrlKey || event.metaKey || event.shiftKey)) first(event, a, () => location.assign(a.href))
 	})
-	document.addEventListener("submit", (event) => first(event, event.target, () => event.target.requestSubmit(event.submitter)))
+	document.addEventListener("submit", (event) => {
+		const { target, submitter } = event
+		if (target.method === "post") first(event, target, () => target.requestSubmit(submitter)) // the others lead away
+	})
 }
 
 // The answer to a website that takes it by form: sent once, whoever comes back
