@@ -15,6 +15,9 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/bongsu/bongsu/broker/dev/browser"
+	"github.com/bongsu/bongsu/providers/fakeidp"
 )
 
 // silent asks for a login without a page, in a browser whose session is good.
@@ -52,7 +55,7 @@ func (c *crowd) link(ctx context.Context, w *walk) error {
 		if err != nil {
 			return err
 		}
-		if p.URL.Host == issuerHost {
+		if ours(p.URL.Host) {
 			w.look(p)
 		}
 		if id == "" {
@@ -78,7 +81,7 @@ func (c *crowd) link(ctx context.Context, w *walk) error {
 func (c *crowd) newcomer(ctx context.Context, site string) {
 	c.mu.Lock()
 	c.born++
-	p := c.newPerson(fmt.Sprintf("new%d", c.born), site)
+	p := c.newPerson(newName(c.born), site)
 	c.mu.Unlock()
 	w, l := p.login(ctx, c.shops[site])
 	if l.how >= refused {
@@ -126,13 +129,29 @@ func (c *crowd) looks(ctx context.Context, p *person, which int) {
 	switch {
 	case l.how < refused:
 		c.saw(p.name, way, w.tokens.sub)
-		c.kept(kept{what, p.name, p.acked[which], began, true, 0})
+		c.kept(kept{what, p.name, p.acked[which], began, true, ""})
 	case strings.Contains(l.why, errUnknown.Error()):
-		c.kept(kept{what, p.name, p.acked[which], began, false, c.databases.links(ctx, way, p.name)})
+		c.kept(kept{what, p.name, p.acked[which], began, false, c.databases.ways(ctx, way, p.name, c.names())})
 	case l.how == lost && ctx.Err() == nil:
 		c.keep(ctx, w, l)
 	}
 }
+
+// names are everybody's.
+func (c *crowd) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := []string{fakeidp.DefaultPerson, "late"}
+	for _, p := range c.people {
+		all = append(all, p.name)
+	}
+	for n := range c.born {
+		all = append(all, newName(n+1))
+	}
+	return all
+}
+
+func newName(n int) string { return fmt.Sprintf("new%d", n) }
 
 // audit looks at everything that was acknowledged, at the end.
 func (c *crowd) audit(ctx context.Context) {
@@ -187,7 +206,7 @@ func (w *walk) code(ctx context.Context) (string, error) {
 				return "", refusal{said}
 			}
 			return "", errLater
-		case p.URL.Host == issuerHost:
+		case ours(p.URL.Host):
 			p, err = w.ours(ctx, p)
 		case p.Has("continue"):
 			p, err = w.goOn(ctx, p)
@@ -316,8 +335,13 @@ func (c *crowd) insists(ctx context.Context, n *node) {
 	w.asked = by.begin()
 	code, err := w.code(ctx)
 	if err != nil {
-		if _, bad := errors.AsType[refusal](err); bad {
+		_, bad := errors.AsType[refusal](err)
+		_, later := errors.AsType[refusedError](err)
+		switch at := c.at(); {
+		case bad:
 			c.told("login", n, err.Error())
+		case later || errors.Is(err, errLater):
+			c.history.note(func(h *history) { h.denials = append(h.denials, denial{at, n.name()}) })
 		}
 		return
 	}
@@ -340,5 +364,30 @@ func (c *crowd) asks(ctx context.Context, w *walk, access string) {
 	active, err := w.by.introspect(ctx, w.road.visitor, access)
 	if err == nil && !active {
 		c.told("access token", n, "active:false")
+	}
+}
+
+// again is a browser that stays over many logins, each of which is its transport while
+// it lasts.
+type again struct{ now *walk }
+
+// RoundTrip implements [http.RoundTripper].
+func (a *again) RoundTrip(request *http.Request) (*http.Response, error) {
+	return a.now.RoundTrip(request)
+}
+
+// returns is somebody who comes back in one browser to a website that takes known
+// devices, and proves themselves each time.
+func (c *crowd) returns(site string) func(context.Context) {
+	p := *c.people[0]
+	p.near = site
+	kept := &again{}
+	stays := browser.New(browser.Options{Transport: kept, Timeout: answersWithin, Language: "en"})
+	return func(ctx context.Context) {
+		w := p.walk(c.papers[site])
+		w.browser, kept.now = stays, w
+		l := w.login(ctx, oauth2.SetAuthURLParam("prompt", "login"))
+		l.known = true
+		c.keep(ctx, w, l)
 	}
 }

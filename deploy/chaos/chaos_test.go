@@ -109,7 +109,7 @@ func (c *crowd) judge() {
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n%-42s %6s %6s %6s %6s %6s %6s  %s", "fault", "tried", "once", "click", "more", "retry", "lost", "promised")
+	fmt.Fprintf(&text, "\n%-66s %6s %6s %6s %6s %6s %6s  %s", "fault", "tried", "once", "click", "more", "retry", "lost", "promised")
 	for _, r := range table(h.logins, h.windows) {
 		tried := 0
 		for _, n := range r.counts {
@@ -119,9 +119,29 @@ func (c *crowd) judge() {
 		if name == "" {
 			name = "none"
 		}
-		fmt.Fprintf(&text, "\n%-42s %6d %6d %6d %6d %6d %6d  %s", name, tried, r.counts[atOnce], r.counts[oneClick], r.counts[manyClicks], r.counts[refused], r.counts[lost], promisedOf(r.fault))
+		fmt.Fprintf(&text, "\n%-66s %6d %6d %6d %6d %6d %6d  %s", name, tried, r.counts[atOnce], r.counts[oneClick], r.counts[manyClicks], r.counts[refused], r.counts[lost], promisedOf(r.fault))
 	}
 	c.t.Log(text.String())
+	for _, w := range h.windows {
+		came, tried := 0, 0
+		for _, l := range h.logins {
+			if l.known && w.fault == allGone && l.began >= w.began && l.began+l.took <= w.healed {
+				tried++
+				if l.how < refused {
+					came++
+				}
+			}
+		}
+		if tried > 0 {
+			c.t.Logf("%s: of %d logins in known browsers %d came in", w.fault, tried, came)
+		}
+	}
+	for _, cut := range h.cuts {
+		for node, lost := range cut.lost {
+			first, found := firstDenial(h.denials, node, lost, cut.to)
+			c.t.Logf("%s, cut off at %s, lost contact %s later and first refused %s after that (%t)", node, short(cut.from), short(lost-cut.from), short(first-lost), found)
+		}
+	}
 	c.t.Logf("%d logins, %d uses of codes and refresh tokens, %d writes looked for, %d ended sessions shown %d times, %d pages; back after healing in at most %s",
 		len(h.logins), len(h.uses), len(h.kept), len(h.endings), len(h.tries), len(h.pages), short(longest(h.windows)))
 }

@@ -10,7 +10,8 @@ import (
 // promise, and nothing in what keeps it.
 func TestChecksFindBrokenPromises(t *testing.T) {
 	const s = time.Second
-	cuts := []cut{{"seoul", 10 * s, 60 * s}}
+	cuts := []cut{{"seoul", 10 * s, 60 * s, nil}}
+	quiet := []cut{{"seoul", 10 * s, 90 * s, map[string]time.Duration{"seoul-1": 40 * s}}}
 	tests := []struct {
 		name, check string
 		history     *history
@@ -36,12 +37,18 @@ func TestChecksFindBrokenPromises(t *testing.T) {
 		{"obeyed at once", "obeyed", &history{endings: []ending{{id: 1, acked: s, site: "busan"}}, tries: []try{{ending: 1, at: 9 * s, site: "tokyo", let: true}, {ending: 1, at: 30 * s, site: "tokyo"}}}, 0},
 		{"good for too long", "obeyed", &history{endings: []ending{{id: 1, acked: s, site: "busan"}}, tries: []try{{ending: 1, at: 17 * s, site: "tokyo", let: true}}}, 1},
 		{"good where nobody can say", "obeyed", &history{cuts: cuts, endings: []ending{{id: 1, acked: 20 * s, site: "busan"}}, tries: []try{{ending: 1, at: 50 * s, site: "seoul", let: true}}}, 0},
+		{"good at the other node of the site that is cut off", "obeyed", &history{cuts: cuts, endings: []ending{{id: 1, acked: 20 * s, site: "seoul"}}, tries: []try{{ending: 1, at: 50 * s, site: "seoul", let: true}}}, 1},
 		{"good long after they could", "obeyed", &history{cuts: cuts, endings: []ending{{id: 1, acked: 20 * s, site: "busan"}}, tries: []try{{ending: 1, at: 76 * s, site: "seoul", let: true}}}, 1},
 		{"good long after it was said while they could", "obeyed", &history{cuts: cuts, endings: []ending{{id: 1, acked: 80 * s, site: "busan"}}, tries: []try{{ending: 1, at: 96 * s, site: "seoul", let: true}}}, 1},
 
-		{"goes on for S", "cut off", &history{cuts: cuts, handed: []handed{{at: 44 * s, site: "seoul", client: "shop"}, {at: 50 * s, site: "busan", client: "shop"}}}, 0},
-		{"goes on for those who accept it", "cut off", &history{cuts: cuts, handed: []handed{{at: 50 * s, site: "seoul", client: staleClient}}}, 0},
-		{"goes on for ever", "cut off", &history{cuts: cuts, handed: []handed{{at: 46 * s, site: "seoul", client: "shop"}}}, 1},
+		{"stops after S", "cut off", &history{cuts: quiet, handed: []handed{{at: 69 * s, site: "seoul", node: "seoul-1", client: "shop"}, {at: 80 * s, site: "busan", node: "busan-1", client: "shop"}}, denials: []denial{{65 * s, "seoul-1"}}}, 0},
+		{"goes on for those who accept it", "cut off", &history{cuts: quiet, handed: []handed{{at: 80 * s, site: "seoul", node: "seoul-1", client: staleClient}}, denials: []denial{{41 * s, "seoul-1"}}}, 0},
+		{"refuses too late", "cut off", &history{cuts: quiet, denials: []denial{{39 * s, "seoul-1"}, {71 * s, "seoul-1"}}}, 1},
+		{"refuses nobody", "cut off", &history{cuts: quiet}, 1},
+		{"is healed before it has to", "cut off", &history{cuts: []cut{{"seoul", 10 * s, 60 * s, map[string]time.Duration{"seoul-1": 40 * s}}}}, 0},
+		{"gives a code after it has to stop", "cut off", &history{cuts: quiet, handed: []handed{{at: 71 * s, site: "seoul", node: "seoul-1", client: "shop"}}, denials: []denial{{41 * s, "seoul-1"}}}, 1},
+		{"gives codes for ever and says nothing", "cut off", &history{cuts: []cut{{"seoul", 10 * s, 90 * s, nil}}, handed: []handed{{at: 71 * s, site: "seoul", node: "seoul-1", client: "shop"}}}, 1},
+		{"notices too late", "cut off", &history{cuts: []cut{{"seoul", 10 * s, 60 * s, map[string]time.Duration{"seoul-1": 46 * s}}}}, 1},
 
 		{"back in time", "back", &history{windows: []window{{fault: "x", healed: s, back: 20 * s}}}, 0},
 		{"back too late", "back", &history{windows: []window{{fault: "x", healed: s, back: 32 * s}}}, 1},

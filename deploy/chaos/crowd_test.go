@@ -19,12 +19,13 @@ const (
 type crowd struct {
 	*stage
 
-	shops, travels map[string]*website // by the site they are near
-	people         []*person
+	shops, travels, papers map[string]*website // by the site they are near
+	people                 []*person
 
 	mu        sync.Mutex
 	newcomers []*person // who have an account and what of it was acknowledged
 	born      int
+	late      int // who were not known before their site was killed
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -34,9 +35,9 @@ type crowd struct {
 func newCrowd(s *stage) *crowd {
 	s.t.Helper()
 	ctx := s.t.Context()
-	c := &crowd{stage: s, shops: map[string]*website{}, travels: map[string]*website{}}
+	c := &crowd{stage: s, shops: map[string]*website{}, travels: map[string]*website{}, papers: map[string]*website{}}
 	for _, site := range siteNames {
-		for i, all := range []map[string]*website{c.shops, c.travels} {
+		for i, all := range []map[string]*website{c.shops, c.travels, c.papers} {
 			var err error
 			all[site], err = newWebsite(ctx, s.door, s.history, websites[i], site)
 			s.must(err)
@@ -81,6 +82,7 @@ func (c *crowd) start() {
 	for _, site := range siteNames {
 		act(3*time.Second, func(ctx context.Context) { c.newcomer(ctx, site) })
 		c.running.Go(func() { c.staysIn(ctx, site) })
+		act(pause, c.returns(site))
 		for _, n := range c.of(site) {
 			act(2*time.Second, func(ctx context.Context) { c.insists(ctx, n) })
 		}
@@ -125,8 +127,8 @@ func (c *crowd) comesIn(ctx context.Context, p *person) {
 	}
 	w, l := p.login(ctx, by)
 	c.keep(ctx, w, l)
-	if l.how >= refused || rand.N(2) == 0 {
-		return
+	if l.how >= refused || w.ended != issuerHost || rand.N(2) == 0 {
+		return // a session is of the host at which it began
 	}
 	c.silent(ctx, w)
 }

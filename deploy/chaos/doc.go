@@ -10,9 +10,11 @@
 // follow it. What fails them over does what an operator's tool must: the old
 // primary is killed and comes back only as a standby, both standbys are asked, and
 // the more advanced one takes over. A front door asks every broker whether it would
-// serve and sends people to the nearest that would. Websites are an ordinary
-// OpenID Connect library; browsers keep cookies and follow pages by the ids of
-// their buttons.
+// serve and sends people to the nearest that would; every site has an origin of its
+// own besides, at which logins go on that their own site cannot go on with. Websites
+// are an ordinary OpenID Connect library; browsers keep cookies and follow pages by
+// the ids of their buttons. When a site that is cut off has to stop is counted from the
+// moment at which its nodes themselves log that they have lost contact.
 //
 // A seed decides which faults happen, to whom and for how long: processes are
 // killed and frozen, cables and routes cut, disks filled, clocks set wrong,

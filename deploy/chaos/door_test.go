@@ -89,8 +89,9 @@ type visitor struct {
 	*door
 
 	near    string
-	only    *node // nil: whichever the door says
-	wanders bool  // from site to site with every request
+	only    *node  // nil: whichever the door says
+	wanders bool   // from site to site with every request
+	stuck   string // a site to which the issuer's name leads them, dead or not; empty: the door
 	from    *net.TCPAddr
 }
 
@@ -116,31 +117,39 @@ func (v *visitor) transport() *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			if host != issuerHost {
+			if !ours(host) {
 				at, err := v.Lookup(ctx, machines.People, host)
 				if err != nil {
 					return nil, err
 				}
 				return v.connect(ctx, host, net.JoinHostPort(at.String(), port))
 			}
-			return v.enter(ctx)
+			return v.enter(ctx, host)
 		},
 	}
 }
 
+// leads is the nodes to which a host of ours leads the visitor, in their order.
+func (v *visitor) leads(host string) []*node {
+	for _, site := range siteNames {
+		if host == originHost(site) || host == issuerHost && site == v.stuck {
+			return v.of(site)
+		}
+	}
+	switch {
+	case v.only != nil:
+		return []*node{v.only}
+	case v.wanders:
+		return v.order(siteNames[rand.N(len(siteNames))])
+	}
+	return v.order(v.near)
+}
+
 // enter connects to a node that takes connections.
-func (v *visitor) enter(ctx context.Context) (net.Conn, error) {
-	near := v.near
-	if v.wanders {
-		near = siteNames[rand.N(len(siteNames))]
-	}
-	nodes := v.order(near)
-	if v.only != nil {
-		nodes = []*node{v.only}
-	}
+func (v *visitor) enter(ctx context.Context, host string) (net.Conn, error) {
 	failed := errUndelivered
-	for _, n := range nodes {
-		conn, err := v.connect(ctx, issuerHost, n.address)
+	for _, n := range v.leads(host) {
+		conn, err := v.connect(ctx, host, n.address)
 		if err == nil {
 			if r, ok := ctx.Value(reachedKey{}).(*reached); ok {
 				r.node = n
@@ -190,7 +199,7 @@ func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	var by reached
 	answer, err := r.via.RoundTrip(request.WithContext(context.WithValue(request.Context(), reachedKey{}, &by)))
-	if request.URL.Hostname() == issuerHost && by.node != nil {
+	if ours(request.URL.Hostname()) && by.node != nil {
 		r.mu.Lock()
 		r.last = by.node
 		r.mu.Unlock()

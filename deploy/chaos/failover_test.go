@@ -199,13 +199,39 @@ func (c *databases) rows(ctx context.Context) (n int) {
 	return n
 }
 
-// links counts what the primary holds of an identity; -1: it does not say.
-func (c *databases) links(ctx context.Context, provider, person string) (n int) {
+// ways tells what the primary holds of an identity, and of whoever has the same
+// person's first way: who is linked to it, by the names of people.
+func (c *databases) ways(ctx context.Context, provider, person string, known []string) (text string) {
 	err := c.leader().do(ctx, databaseName, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT count(*) FROM links WHERE provider = $1 AND subject = $2", provider, fakeidp.Subject(provider, person)).Scan(&n)
+		var n int
+		err := conn.QueryRow(ctx, "SELECT count(*) FROM links WHERE provider = $1 AND subject = $2", provider, fakeidp.Subject(provider, person)).Scan(&n)
+		if err != nil {
+			return err
+		}
+		text = fmt.Sprintf("%d times", n)
+		rows, err := conn.Query(ctx, `SELECT also.provider, also.subject FROM links JOIN links AS also USING (account_id)
+			WHERE links.provider = 'kakao' AND links.subject = $1`, fakeidp.Subject("kakao", person))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var at, subject string
+			if err := rows.Scan(&at, &subject); err != nil {
+				return err
+			}
+			who := "somebody"
+			for _, name := range known {
+				if fakeidp.Subject(at, name) == subject {
+					who = name
+				}
+			}
+			text += ", " + at + " of " + who
+		}
+		return rows.Err()
 	})
 	if err != nil {
-		return -1
+		return err.Error()
 	}
-	return n
+	return text
 }

@@ -3,10 +3,11 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/deploy/netns/machines"
@@ -150,8 +151,11 @@ func (s *stage) cutOff(ctx context.Context, a act, leader, standby *database) (f
 	if err := s.Cable(site, machines.Inner, false); err != nil {
 		return nil, err
 	}
-	now := cut{site, from, time.Hour}
-	s.history.note(func(h *history) { h.cuts = append(h.cuts, now) })
+	now := 0
+	s.history.note(func(h *history) {
+		now = len(h.cuts)
+		h.cuts = append(h.cuts, cut{site: site, from: from, to: time.Hour})
+	})
 	return func(ctx context.Context) error {
 		if a.kind == writerCut { // its commits wait for a standby that does not hear it
 			if _, err := s.databases.failover(ctx); err != nil {
@@ -161,9 +165,39 @@ func (s *stage) cutOff(ctx context.Context, a act, leader, standby *database) (f
 		if err := s.Cable(site, machines.Inner, true); err != nil {
 			return err
 		}
-		s.history.note(func(h *history) { h.cuts[slices.Index(h.cuts, now)].to = s.at() })
+		lost, err := s.lostContact(site, from)
+		if err != nil {
+			return err
+		}
+		s.history.note(func(h *history) { h.cuts[now].to, h.cuts[now].lost = s.at(), lost })
 		return s.databases.mend(ctx)
 	}, nil
+}
+
+// lostContact is when the nodes of a site themselves said that they lost contact, by
+// their logs: the first time since the site was cut off.
+func (s *stage) lostContact(site string, cut time.Duration) (map[string]time.Duration, error) {
+	all := map[string]time.Duration{}
+	for _, n := range s.of(site) {
+		text, err := os.ReadFile(n.log.Name())
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(text) {
+			var said struct {
+				Time        time.Time
+				Event, Mode string
+			}
+			if !bytes.Contains(line, []byte(`"contact.changed"`)) || json.Unmarshal(line, &said) != nil || said.Mode != "cut_off" {
+				continue
+			}
+			if at := said.Time.Sub(s.began.Round(0)); at >= cut {
+				all[n.name()] = at
+				break
+			}
+		}
+	}
+	return all, nil
 }
 
 // link cuts two sites from each other, and not from the third.

@@ -46,6 +46,8 @@ func newFleet(w *world, stale time.Duration) *fleet {
 		var err error
 		identities[i], err = w.program(w.t.Context(), name, "keys", "identity", "show", "--config", f.of(name)[0].config())
 		w.must(err)
+		named := "{name: " + name
+		identities[i] = strings.Replace(identities[i], named, named+", origin: https://"+originHost(name), 1)
 	}
 	list := "sites:\n" + strings.Join(identities, "")
 	for _, n := range f.nodes {
@@ -110,7 +112,7 @@ func (f *fleet) configure(site string, stale time.Duration) {
 			"Site": site, "Node": n.name(), "Listen": n.address, "Issuer": issuerURL, "Cert": f.files.Certificate, "Key": f.files.Key,
 			"Admin": n.admin, "Data": n.data(), "Writer": f.writer(), "Reader": f.reader(site), "Secrets": filepath.Join(n.dir, "secrets"),
 			"Gossip": fmt.Sprintf("%s:%d", f.InnerAddress(site), 7945+n.number), "Peers": fmt.Sprintf("%s:%d", f.InnerAddress(site), 7955+n.number),
-			"Private": machines.Private, "Gossips": machines.InnerNetwork, "Canary": canaryHost, "Seeds": f.seeds(), "Stale": stale,
+			"Private": machines.Private, "Gossips": machines.InnerNetwork, "Canary": canaryHost, "Seeds": f.seeds(), "Stale": stale, "Mark": issuerHost,
 			"Providers": f.registrations(), "Clients": websites,
 		}))
 		f.must(os.WriteFile(n.config(), text.Bytes(), 0o600))
@@ -178,6 +180,7 @@ outbound: {allow: [{{.Private}}]}
 health: {canaries: ["https://{{.Canary}}/"]}
 log: {level: info}
 contact: {stale_after: {{.Stale}}}
+browser_mark: {domain: {{.Mark}}}
 providers:
 {{- range .Providers}}
   - id: {{.ID}}
@@ -191,7 +194,7 @@ providers:
 clients:
 {{- range .Clients}}
   - {id: {{.ID}}, name: {{.ID}}, secret: {{.Secret}}, first_party: true, redirect_uris: ["{{.Redirect}}"], providers: [kakao, naver],
-     grant_types: [authorization_code, refresh_token], client_uri: "https://shop.bongsu.test/"{{if .Stale}}, stale: allow{{end}}}
+     grant_types: [authorization_code, refresh_token], client_uri: "https://shop.bongsu.test/"{{if .Stale}}, stale: allow{{end}}{{if .Continuation}}, continuation: true{{end}}}
 {{- end}}
 `))
 

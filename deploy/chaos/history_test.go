@@ -19,6 +19,7 @@ type history struct {
 	endings   []ending
 	tries     []try
 	handed    []handed
+	denials   []denial
 	cuts      []cut
 	windows   []window
 }
@@ -48,6 +49,7 @@ type login struct {
 	began time.Duration
 	took  time.Duration
 	how   outcome
+	known bool   // in a browser that has been at the website before
 	why   string // of what is not at once
 }
 
@@ -107,8 +109,8 @@ type kept struct {
 	who    string
 	acked  time.Duration
 	looked time.Duration
-	there  bool // what was seen then
-	rows   int  // if not: how often the primary had it then, seen from inside
+	there  bool   // what was seen then
+	stands string // if not: what the primary had of it then, seen from inside
 }
 
 // ending is an acknowledged end of a session.
@@ -132,13 +134,21 @@ type try struct {
 type handed struct {
 	at     time.Duration
 	site   string
+	node   string
 	client string
+}
+
+// denial is a login that a node told to try again.
+type denial struct {
+	at   time.Duration
+	node string
 }
 
 // cut is a time in which a site could hear neither the writer nor most others.
 type cut struct {
 	site     string
 	from, to time.Duration
+	lost     map[string]time.Duration // when its nodes themselves said that they had lost contact
 }
 
 // window is a fault from its beginning until everything was back.

@@ -31,8 +31,11 @@ const (
 	allGone        = "every database is gone"
 )
 
-// cutHolds is longer than a site may go on: only then can it be seen to stop.
-func cutHolds(stale time.Duration) time.Duration { return stops(stale) + 3*time.Second }
+// cutHolds is so long that a site is seen to stop: it believes for a while that it
+// hears the others, and what it knows grows too old meanwhile, or later.
+func cutHolds(stale time.Duration) time.Duration {
+	return max(recordsExpire, stale) + answersWithin
+}
 
 var kinds = []kind{
 	{name: brokerKilled, hold: 3 * time.Second, promised: "all, by the other broker"},

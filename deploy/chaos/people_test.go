@@ -36,6 +36,7 @@ type person struct {
 	near    string
 	only    *node           // goes to no other; nil: by the door
 	wanders bool            // from site to site
+	stuck   string          // a site to which the issuer's name leads them all the time
 	ways    []string        // that lead to their account; empty: they have none
 	acked   []time.Duration // when each of them was acknowledged
 }
@@ -51,8 +52,10 @@ type walk struct {
 	tokens  tokens
 
 	choices  []string
-	menu     string // the latest page of ours
-	extra    int    // actions that are not needed on a good day
+	menu     string        // the latest page of ours
+	offers   *browser.Page // the latest that offers to go on at other sites
+	ended    string        // the host of ours that answered last
+	extra    int           // actions that are not needed on a good day
 	reloads  int
 	refusals int
 	opened   bool // a new account
@@ -70,7 +73,7 @@ type refusedError struct{ error }
 // walk begins a login in a fresh browser.
 func (p *person) walk(by *website) *walk {
 	v := p.visit(p.near)
-	v.only, v.wanders = p.only, p.wanders
+	v.only, v.wanders, v.stuck = p.only, p.wanders, p.stuck
 	w := &walk{person: p, road: v.road(), by: by}
 	w.browser = browser.New(browser.Options{Transport: w, Timeout: answersWithin, Language: "en"})
 	return w
@@ -78,11 +81,12 @@ func (p *person) walk(by *website) *walk {
 
 // RoundTrip implements [http.RoundTripper] for the browser.
 func (w *walk) RoundTrip(request *http.Request) (*http.Response, error) {
-	if w.pause != nil && request.URL.Hostname() == issuerHost {
+	if w.pause != nil && ours(request.URL.Hostname()) {
 		w.pause(request.URL.Path)
 	}
 	answer, err := w.road.RoundTrip(request)
-	if err == nil && request.URL.Hostname() == issuerHost {
+	if err == nil && ours(request.URL.Hostname()) {
+		w.ended = request.URL.Hostname()
 		w.handed(answer)
 	}
 	return answer, err
@@ -96,7 +100,7 @@ func (w *walk) handed(answer *http.Response) {
 	}
 	if n := w.road.node(); n != nil {
 		w.history.note(func(h *history) {
-			h.handed = append(h.handed, handed{w.at(), n.site, w.by.ID})
+			h.handed = append(h.handed, handed{w.at(), n.site, n.name(), w.by.ID})
 		})
 	}
 }
@@ -151,7 +155,7 @@ func (w *walk) pursue(ctx context.Context, more ...oauth2.AuthCodeOption) error 
 				return nil
 			}
 			page, err = w.anew(ctx, err, more)
-		case page.URL.Host == issuerHost:
+		case ours(page.URL.Host):
 			page, err = w.ours(ctx, page)
 		case page.Has("continue"):
 			page, err = w.goOn(ctx, page)
@@ -180,6 +184,9 @@ func (w *walk) reload(ctx context.Context, failed error) (*browser.Page, error) 
 	if w.reloads++; w.reloads > maxReloads || !wait(ctx, patience) {
 		return nil, end{fmt.Errorf("pages do not load: %w", failed)}
 	}
+	if address := w.elsewhere(); address != "" {
+		return w.browser.Open(ctx, address)
+	}
 	broken, ok := errors.AsType[*url.Error](failed)
 	if ok && strings.EqualFold(broken.Op, http.MethodGet) {
 		return w.browser.Open(ctx, broken.URL)
@@ -188,6 +195,21 @@ func (w *walk) reload(ctx context.Context, failed error) (*browser.Page, error) 
 		return w.browser.Open(ctx, w.menu)
 	}
 	return w.browser.Open(ctx, w.asked.address())
+}
+
+// elsewhere is where somebody goes on whom the issuer's name leads to a site that does
+// not answer: their page of before, or that behind the provider's, offers other sites.
+func (w *walk) elsewhere() string {
+	if w.stuck == "" || w.offers == nil {
+		return ""
+	}
+	for _, site := range siteNames {
+		if address, ok := w.offers.Leads("other-" + originHost(site)); ok && site != w.stuck {
+			w.offers = nil
+			return address
+		}
+	}
+	return ""
 }
 
 // anew is what people do at a website that could not log them in: they press its
@@ -201,7 +223,7 @@ func (w *walk) anew(ctx context.Context, failed error, more []oauth2.AuthCodeOpt
 	if w.refusals++; w.refusals > maxRefusals || !wait(ctx, patience) {
 		return nil, end{refusedError{failed}}
 	}
-	w.asked = w.by.begin()
+	w.asked, w.menu = w.by.begin(), ""
 	return w.browser.Open(ctx, w.asked.address(more...))
 }
 
@@ -213,6 +235,9 @@ func (w *walk) see(p *browser.Page) {
 func (w *walk) ours(ctx context.Context, p *browser.Page) (*browser.Page, error) {
 	w.see(p)
 	w.look(p)
+	if len(p.IDs("other-")) > 0 {
+		w.offers = p
+	}
 	switch {
 	case p.Has("new-account") && len(w.ways) > 0:
 		return nil, end{errUnknown}

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,10 @@ type step struct {
 
 func (c *crowd) known() *person { return c.people[len(c.people)-1] }
 
-func (c *crowd) unknown() *person { return c.newPerson("late", c.known().near) }
+func (c *crowd) unknown() *person {
+	c.late++
+	return c.newPerson(fmt.Sprintf("late%d", c.late), c.known().near)
+}
 
 // steps are the moments at which a login's site is killed.
 var steps = []step{
@@ -28,15 +32,26 @@ var steps = []step{
 	{"before the code is redeemed", "", (*crowd).known},
 }
 
-// killedAtEachStep has a login's site killed at each of its steps. The login ends
-// at another site, as the same person, and the site comes back.
+// killedAtEachStep has a login's site killed at each of its steps, once of somebody
+// whom the door leads to another, and once of somebody whom it does not: they go on by
+// what their page offers. The login ends at another site, as the same person, and the
+// site comes back.
 func (c *crowd) killedAtEachStep(ctx context.Context) {
 	c.t.Helper()
-	for _, s := range steps {
+	for i := range 2 * len(steps) {
+		s, stuck := steps[i%len(steps)], i >= len(steps)
+		if stuck && s.at == "" {
+			continue // the website's server asks, for which the door cares
+		}
 		began := time.Now()
-		p := s.who(c)
+		met := window{fault: "a login's site dies " + s.name, began: c.at()}
+		p := *s.who(c)
 		if p.near == c.databases.leader().site {
 			c.t.Fatalf("%s is the writer's site", p.near)
+		}
+		if stuck {
+			p.stuck = p.near
+			met.fault += ", and no door"
 		}
 		w := p.walk(c.shops[siteNames[0]])
 		kill := sync.OnceFunc(func() { c.killSite(p.near) })
@@ -51,19 +66,19 @@ func (c *crowd) killedAtEachStep(ctx context.Context) {
 		l := w.login(ctx)
 		ended := w.road.node()
 		switch {
-		case l.how > oneClick:
+		case l.how >= refused, !stuck && l.how > oneClick: // the door's other site is one click, and the way again another
 			c.t.Errorf("its site killed %s, a login ends so: %s", s.name, l.why)
 		case s.at != "" && ended.site == p.near:
 			c.t.Errorf("its site killed %s, a login ends at %s", s.name, ended.name())
 		}
-		if l.how < refused {
-			c.saw(p.name, "", w.tokens.sub)
-		}
+		c.keep(ctx, w, l)
 		c.must(c.restoreSite(ctx, p.near))
-		if missing := c.inFull(ctx); missing != "" {
-			c.t.Errorf("after a site was killed %s: %s", s.name, missing)
+		met.healed = c.at()
+		if met.why = c.inFull(ctx); met.why == "" {
+			met.back = c.at()
 		}
-		c.t.Logf("its site killed %s, a login ended at %s after %s, %d clicks more; all of it took %s",
-			s.name, ended.name(), short(l.took), w.extra, time.Since(began).Round(100*time.Millisecond))
+		c.history.note(func(h *history) { h.windows = append(h.windows, met) })
+		c.t.Logf("its site killed %s, a login ended at %s by %s after %s, %d clicks more; all of it took %s",
+			s.name, ended.name(), w.ended, short(l.took), w.extra, time.Since(began).Round(100*time.Millisecond))
 	}
 }

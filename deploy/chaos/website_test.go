@@ -23,12 +23,15 @@ import (
 type registered struct {
 	ID, Secret, Redirect string
 	Stale                bool // goes on where a site has been cut off for long
+	Continuation         bool // goes on for known devices where no database answers
 }
 
-// The websites: people log in at both, and one accepts old news.
+// The websites: people log in at all of them. One accepts old news, and one known
+// devices.
 var websites = []registered{
 	{ID: "shop", Secret: "shop-secret-of-more-than-thirty-two", Redirect: "https://" + shopHost + "/shop"},
 	{ID: staleClient, Secret: "travel-secret-of-more-than-32-bytes", Redirect: "https://" + shopHost + "/travel", Stale: true},
+	{ID: "paper", Secret: "paper-secret-of-more-than-32-bytes!", Redirect: "https://" + shopHost + "/paper", Continuation: true},
 }
 
 const (

@@ -47,6 +47,21 @@ const (
 	shopHost   = "shop.bongsu.test"
 )
 
+// originHost is where people reach a site and no other.
+func originHost(site string) string { return site + "." + issuerHost }
+
+// ours tells whether a host is of the program, at whichever site.
+func ours(host string) bool { return host == issuerHost || strings.HasSuffix(host, "."+issuerHost) }
+
+// hosts are all of them.
+func hosts() []string {
+	all := []string{issuerHost}
+	for _, site := range siteNames {
+		all = append(all, originHost(site))
+	}
+	return all
+}
+
 // upstreams are the simulated providers: each on the machine of its name.
 var upstreams = []fakeidp.Spec{
 	{Name: "kakao", URL: "https://kauth.kakao.test", Elsewhere: map[fakeidp.Endpoint]string{fakeidp.Userinfo: "https://kapi.kakao.test"}},
@@ -97,7 +112,7 @@ func newWorld(t *testing.T) *world {
 	authority, err := machines.NewAuthority("Authority of the test")
 	w.must(err)
 	w.authority = authority.Pool()
-	w.files, err = authority.Write(dir, append(slices.Collect(maps.Keys(names())), issuerHost)...)
+	w.files, err = authority.Write(dir, append(slices.Collect(maps.Keys(names())), hosts()...)...)
 	w.must(err)
 	certificate, err := tls.LoadX509KeyPair(w.files.Certificate, w.files.Key)
 	w.must(err)
