@@ -7,6 +7,8 @@
 #   race      keys, login, session and their kin, under the race detector  420 s
 #   faults    every fault of a provider, and three real processes in
 #             network namespaces, as root                                  240 s
+#   chaos     every fault below three real sites, by three fixed seeds,
+#             in network namespaces, as root                               300 s
 #   browser   real Chromium                                                300 s
 #
 # A lane fails when a test does, or when it takes longer than its budget. What
@@ -20,8 +22,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/machine.sh
 . deploy/machine.sh
 
-declare -A budget=([unit]=360 [store]=540 [twins]=240 [race]=420 [faults]=240 [browser]=300)
-all_lanes=(unit store twins race faults browser)
+declare -A budget=([unit]=360 [store]=540 [twins]=240 [race]=420 [faults]=240 [chaos]=300 [browser]=300)
+all_lanes=(unit store twins race faults chaos browser)
 
 # What has a lane of its own.
 elsewhere='^TestBrowser|^TestFault|^TestNamespaces|^TestChaos'
@@ -119,6 +121,11 @@ lane_faults() {
 	return "$status"
 }
 
+# What deploy/chaos.sh does when it is asked for nothing else.
+lane_chaos() {
+	in_namespaces chaos '^TestChaos(Failover)?$' 590s -tags chaos
+}
+
 lane_browser() {
 	local packages
 	packages=$(packages_of TestBrowser)
@@ -132,11 +139,13 @@ lane_browser() {
 build() {
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/bongsu
 	go list -export -test ./... >/dev/null
+	CGO_ENABLED=0 go build -tags chaos -o /dev/null ./cmd/bongsu
+	go list -tags chaos -export -test ./deploy/chaos >/dev/null
 	# shellcheck disable=SC2086
 	CGO_ENABLED=1 go list -race -export -test $race_packages_text >/dev/null
 }
 
-export -f fail as_root in_namespaces tests computing lane_unit lane_store lane_twins lane_race lane_faults lane_browser unwatched_packages packages_of
+export -f fail as_root in_namespaces tests computing lane_unit lane_store lane_twins lane_race lane_faults lane_chaos lane_browser unwatched_packages packages_of
 
 # run_lane NAME: runs it, for at most twice its budget, and notes how it went.
 summary=()
