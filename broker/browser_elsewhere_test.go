@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+
+	"github.com/bongsu/bongsu/broker/contact"
 )
 
 // testElsewhere is a site that dies under the hands of somebody who looks at its
@@ -20,6 +23,74 @@ func testElsewhere(t *testing.T, c *chrome, w *world) {
 	t.Run("the page finds out by itself", func(t *testing.T) { testFoundOut(t, c, n) })
 	t.Run("without scripts", func(t *testing.T) { testElsewhereBare(t, c, n) })
 	t.Run("round a broken way", func(t *testing.T) { testCarried(t, c, n) })
+	t.Run("while there is no writer", func(t *testing.T) { testPatient(t, c, n) })
+	t.Run("while there is no database", func(t *testing.T) { testKnownDevice(t, c, n) })
+}
+
+// A website has its people wait while there is no writer: the page goes on by itself
+// when there is one again.
+func testPatient(t *testing.T, c *chrome, n *nation) {
+	var waiting []*tab
+	for _, tongue := range spoken() {
+		b := c.tab(t, tongue.lang)
+		b.open(nationShopURL)
+		b.click("login")
+		b.see("way-naver")
+		b.enter("naver", "patient")
+		waiting = append(waiting, b)
+	}
+	n.falls(contact.WriterLost)
+	for i, tongue := range spoken() {
+		b := waiting[i]
+		b.open(nationURL + "/authorize?" + url.Values{
+			"client_id": {"patient"}, "redirect_uri": {nationShopURL + "/callback"}, "response_type": {"code"},
+			"scope": {"openid"}, "state": {"s"}, "ui_locales": {tongue.lang},
+		}.Encode())
+		b.see("onward")
+		if os.Getenv("BONGSU_SHOTS") != "" { // it loads itself again under the hands of whoever looks at it
+			b.shot("wait-" + tongue.lang)
+		}
+	}
+	n.falls(contact.Full)
+	for _, b := range waiting {
+		b.turns("location.href.startsWith('" + nationShopURL + "/callback?') && location.search.includes('code=')")
+	}
+}
+
+// No database answers: whoever logged in before goes on once the provider has said
+// who it is, and everybody else is told that they cannot for now, and can later.
+func testKnownDevice(t *testing.T, c *chrome, n *nation) {
+	known := c.tab(t, "ko")
+	known.open(nationShopURL)
+	known.click("login")
+	known.see("way-naver")
+	known.enter("naver", "known")
+	subject := known.text("claim-sub")
+	n.falls(contact.Alone)
+	n.ahead.Add(int64(2 * time.Minute)) // for a while somebody may begin all the same
+
+	known.open(nationShopURL)
+	known.click("login-again")
+	known.see("way-naver")
+	known.prove("naver", "known")
+	known.see("greeting")
+	if got := known.text("claim-sub"); got != subject || known.text("claim-acr") != "urn:bongsu:acr:continued" {
+		t.Errorf("sub is %q, was %q; acr is %q", got, subject, known.text("claim-acr"))
+	}
+	var others []*tab
+	for _, tongue := range spoken() {
+		b := c.tab(t, tongue.lang)
+		b.open(nationShopURL)
+		b.click("login")
+		b.see("onward")
+		b.shot("away-" + tongue.lang)
+		others = append(others, b)
+	}
+	n.falls(contact.Full)
+	for _, b := range others {
+		b.click("onward")
+		b.see("way-naver")
+	}
 }
 
 // hangUp closes the issuer's listener: nothing answers there any more.

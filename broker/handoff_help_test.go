@@ -21,6 +21,7 @@ import (
 	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/client"
 	"github.com/bongsu/bongsu/broker/config"
+	"github.com/bongsu/bongsu/broker/contact"
 	"github.com/bongsu/bongsu/broker/dev/browser"
 	"github.com/bongsu/bongsu/broker/dev/demo"
 	"github.com/bongsu/bongsu/broker/health"
@@ -61,7 +62,7 @@ type nation struct {
 	issuer    func()                // stops listening there
 	answering bool                  // it listens there
 	held      atomic.Pointer[delay] // what websites redeem waits for; nil: nothing
-	noWriter  atomic.Bool           // no site has a writer; each still has its replica
+	mode      atomic.Uint32         // a contact.Mode: which of the databases are there
 }
 
 // delay is websites made to wait.
@@ -72,15 +73,30 @@ type delay struct {
 
 // between is how every site sees the database.
 func (n *nation) between(s *sqlstore.Store) sqlstore.Between {
-	return sqlstore.Between{
-		Writer: func(context.Context) error {
-			if n.noWriter.Load() {
-				return fmt.Errorf("there is no writer: %w", store.ErrUnavailable)
-			}
-			return nil
-		},
-		Replica: func(context.Context) (*sqlstore.Store, error) { return s, nil },
+	until := func(worst contact.Mode) error {
+		if contact.Mode(n.mode.Load()) > worst {
+			return fmt.Errorf("no such database: %w", store.ErrUnavailable)
+		}
+		return nil
 	}
+	return sqlstore.Between{
+		Writer:  func(context.Context) error { return until(contact.Full) },
+		Replica: func(context.Context) (*sqlstore.Store, error) { return s, until(contact.WriterLost) },
+	}
+}
+
+// falls takes databases away, or gives them back, and waits until every site that
+// lives knows.
+func (n *nation) falls(to contact.Mode) {
+	n.mode.Store(uint32(to))
+	n.await(func() bool {
+		for _, p := range n.sites {
+			if p.broker.Contact().Mode != to {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // hold has websites wait with the codes that they redeem; asked is closed when one
@@ -173,7 +189,10 @@ func (n *nation) settings() *config.Config {
 	shop.Names = map[string]string{"ko": "한빛상점", "en": "Hanbit Store", "ja": "ハンビットストア"}
 	third := shop
 	third.ID, third.FirstParty = "third", false
-	cfg.Clients = []*client.Client{&shop, &third}
+	patient := shop
+	patient.ID, patient.WriterGone = "patient", client.WriterGoneWait
+	shop.Continuation = true
+	cfg.Clients = []*client.Client{&shop, &third, &patient}
 	for _, name := range nationSites {
 		at, err := url.Parse("https://" + name + "." + nationHost)
 		must(n.t, err)

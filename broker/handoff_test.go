@@ -204,15 +204,7 @@ func TestACodeThatDiedWithItsNode(t *testing.T) {
 	b.Click("way-naver")
 	b.Continue("sora")
 	subject := arrives(t, b.Click("new-account"))
-	n.noWriter.Store(true)
-	n.await(func() bool {
-		for _, p := range n.sites {
-			if p.broker.Contact().Mode != contact.WriterLost {
-				return false
-			}
-		}
-		return true
-	})
+	n.falls(contact.WriterLost)
 
 	page := b.Open(nationShopURL + "/login?prompt=login&idp_hint=naver")
 	b.Open(page.URL.String() + "&person=sora")

@@ -104,7 +104,7 @@ func (h *Handler) away(v *visit, cause error) error {
 	}
 	return &Problem{
 		Kind: web.ProblemAway, Status: http.StatusServiceUnavailable, Client: v.client,
-		RetryHref: again, RetryAfter: awayRetry, Err: cause,
+		RetryHref: again, RetryAfter: awayRetry, Elsewhere: h.elsewhere(v), Err: cause, // another site may have a database
 	}
 }
 
