@@ -67,7 +67,7 @@ step "every fault below three real sites" in_namespaces netns '^TestNamespaces' 
 step "chaos" bash deploy/chaos.sh --seed "$((10#$(date +%Y%m%d)))" --hours "$CHAOS_HOURS"
 step "how long nobody is served" bash deploy/chaos.sh --times
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
-step "a million people" go run ./deploy/bench volume
+step "ten million people" go run ./deploy/bench volume -accounts 10000000
 step "container image" bash deploy/image.sh
 step "benchmarks" go test -run '^$' -bench . -benchmem -benchtime 3s -timeout 60m ./...
 

@@ -211,18 +211,23 @@ site_key: %[5]s
 cluster_key: %[6]s
 outbound: {allow: [127.0.0.0/8], allow_http: true}
 limits: {exempt: [127.0.0.0/8]}
-providers:
-  - {id: up, kind: openid, name: Up, issuer: %[7]q, client_id: bench-broker, client_secret: upstream-secret-of-forty-letters-and-digits}
-clients:
-  - id: %[8]s
-    name: Bench
-    secret: %[9]s
-    first_party: true
-    pkce: optional
-    id_token_signed_response_alg: %[10]s
-    grant_types: [authorization_code, refresh_token, client_credentials]
-    redirect_uris: [%[11]s]
-`, issuer, port, db.settings, filepath.Join(dir, "data"), key('s'), key('c'), u.issuer, clientID, clientSecret, alg, callback)
+%[7]s`, issuer, port, db.settings, filepath.Join(dir, "data"), key('s'), key('c'), registrations(alg, u))
 	path = filepath.Join(dir, "bongsu.yaml")
 	return path, issuer, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// registrations are the provider and the website, as a configuration has them.
+func registrations(alg string, u *upstream) string {
+	return fmt.Sprintf(`providers:
+  - {id: up, kind: openid, name: Up, issuer: %[1]q, client_id: bench-broker, client_secret: upstream-secret-of-forty-letters-and-digits}
+clients:
+  - id: %[2]s
+    name: Bench
+    secret: %[3]s
+    first_party: true
+    pkce: optional
+    id_token_signed_response_alg: %[4]s
+    grant_types: [authorization_code, refresh_token, client_credentials]
+    redirect_uris: [%[5]s]
+`, u.issuer, clientID, clientSecret, alg, callback)
 }

@@ -20,66 +20,86 @@ type database struct {
 	dsn      string // empty for SQLite
 	server   *process
 	psql     []string // asks it something; nil for SQLite
+
+	bin, data string // folders
+	port      int
 }
 
 func openDatabase(ctx context.Context, store, dir string) (*database, error) {
 	if store == "sqlite" {
 		return &database{settings: fmt.Sprintf("{driver: sqlite, path: %q}", filepath.Join(dir, "bongsu.db"))}, nil
 	}
-	return startPostgres(ctx, dir)
+	return startPostgres(ctx, dir, "pg")
 }
 
 // startPostgres makes and starts a PostgreSQL of its own from the installed
 // package, durable as installed, as user postgres when run by root.
-func startPostgres(ctx context.Context, dir string) (*database, error) {
+func startPostgres(ctx context.Context, dir, name string) (*database, error) {
+	return newPostgres(ctx, dir, name, func(d *database) *exec.Cmd {
+		return exec.CommandContext(ctx, filepath.Join(d.bin, "initdb"), "-D", d.data, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8")
+	})
+}
+
+// standby starts a copy of d that follows it.
+func (d *database) standby(ctx context.Context, dir, name string) (*database, error) {
+	return newPostgres(ctx, dir, name, func(s *database) *exec.Cmd {
+		return exec.CommandContext(ctx, filepath.Join(s.bin, "pg_basebackup"), "-D", s.data, "--checkpoint=fast", "--wal-method=stream",
+			"--write-recovery-conf", "-d", fmt.Sprintf("host=127.0.0.1 port=%d user=postgres sslmode=disable application_name=%s", d.port, name))
+	})
+}
+
+// newPostgres has make fill the data directory below dir, and starts a server on it.
+func newPostgres(ctx context.Context, dir, name string, fill func(*database) *exec.Cmd) (*database, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if len(found) == 0 {
 		return nil, errors.New("PostgreSQL is not installed")
-	}
-	bin := filepath.Dir(found[len(found)-1])
-	data := filepath.Join(dir, "pg")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, err
-	}
-	as, err := postgresUser(dir, data)
-	if err != nil {
-		return nil, err
-	}
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8")
-	initdb.SysProcAttr = as
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", serverCore, filepath.Join(bin, "postgres"), "-D", data,
-		"-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", data, "-c", "shared_buffers=64MB")
+	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+	d := &database{
+		settings: fmt.Sprintf("{driver: postgres, writer: %q}", dsn), dsn: dsn,
+		bin: filepath.Dir(found[len(found)-1]), data: filepath.Join(dir, name), port: port,
+	}
+	d.psql = []string{filepath.Join(d.bin, "psql"), "-XAtc", "", dsn}
+	if err := os.MkdirAll(d.data, 0o700); err != nil {
+		return nil, err
+	}
+	as, err := postgresUser(dir, d.data)
+	if err != nil {
+		return nil, err
+	}
+	filling := fill(d)
+	filling.SysProcAttr = as
+	if out, err := filling.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(filling.Path), err, out)
+	}
+	cmd := exec.CommandContext(ctx, "taskset", "-c", serverCore, filepath.Join(d.bin, "postgres"), "-D", d.data,
+		"-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", d.data, "-c", "shared_buffers=64MB")
 	cmd.SysProcAttr = as
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	d := &database{
-		settings: fmt.Sprintf("{driver: postgres, writer: %q}", dsn), dsn: dsn,
-		server: &process{cmd: cmd}, psql: []string{filepath.Join(bin, "psql"), "-XAtc"},
-	}
-	d.psql = append(d.psql, "", dsn)
+	d.server = &process{cmd: cmd}
+	return d, d.await(ctx)
+}
+
+// await waits until the server answers.
+func (d *database) await(ctx context.Context) error {
 	for range 500 {
 		if _, err := d.ask(ctx, "SELECT 1"); err == nil {
-			return d, nil
+			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
+		if err := resting(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	d.stop()
-	return nil, errors.New("PostgreSQL did not start")
+	return errors.New("PostgreSQL did not start")
 }
 
 // postgresUser lets root run PostgreSQL as the user it refuses to do without.

@@ -6,9 +6,11 @@
 // both, so the ratios hold where the numbers do not.
 //
 //	bench [-for 5s] [-store sqlite,postgres] [-bongsu PATH]
+//	bench sites [-for 5s] [-rest 10s] [-bongsu PATH]
 //	bench volume [-accounts 1000000] [-links 2] [-for 10s] [-store sqlite,postgres]
 //
-// The second form fills an empty store with people, looks them up and says what
+// The second form sets logins at three sites, which gossip and ask each other over
+// a primary and two standbys, beside logins at one. The third form fills an empty store with people, looks them up and says what
 // they take on disk.
 //
 // It talks to loopback only and ends what it starts. deploy/bench.sh builds the

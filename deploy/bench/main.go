@@ -23,8 +23,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	measure := run
-	if len(os.Args) > 1 && os.Args[1] == "volume" {
-		measure = func(ctx context.Context) error { return measureVolume(ctx, os.Args[2:]) }
+	if len(os.Args) > 1 {
+		switch rest := os.Args[2:]; os.Args[1] {
+		case "volume":
+			measure = func(ctx context.Context) error { return measureVolume(ctx, rest) }
+		case "sites":
+			measure = func(ctx context.Context) error { return measureSites(ctx, rest) }
+		}
 	}
 	if err := measure(ctx); err != nil {
 		log.Fatal("bench: ", err)

@@ -90,7 +90,7 @@ func volumeOf(ctx context.Context, name string, p population, each time.Duration
 	size := func(context.Context) (int64, error) { return fileSize(o.Path) }
 	fill := func(ctx context.Context) error { return fillSQLite(ctx, o.Path, p) }
 	if name == "postgres" {
-		d, err := startPostgres(ctx, dir)
+		d, err := startPostgres(ctx, dir, "pg")
 		if err != nil {
 			return err
 		}
@@ -189,35 +189,52 @@ func printLookUps(name string, workers int, each time.Duration, ask func(*rand.R
 	return nil
 }
 
+// atOnce is how many rows become one transaction of SQLite: its log holds no more.
+const atOnce = 200_000
+
 func fillSQLite(ctx context.Context, path string, p population) (err error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(off)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(off)&_pragma=cache_size(-1048576)")
 	if err != nil {
 		return err
 	}
+	db.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := insertAll(ctx, db, "accounts", accountColumns, p.accounts, p.account); err != nil {
-		return err
-	}
-	if err := insertAll(ctx, db, "links", linkColumns, p.accounts*p.links, p.link); err != nil {
-		return err
+	for _, table := range p.tables() {
+		for from := 0; from < table.rows; from += atOnce {
+			if err := table.insert(ctx, db, from, min(from+atOnce, table.rows)); err != nil {
+				return fmt.Errorf("%s: %w", table.name, err)
+			}
+		}
 	}
 	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 	return err
 }
 
-func insertAll(ctx context.Context, db *sql.DB, table, columns string, rows int, row func(n int) []any) error {
+// table is what a population fills.
+type table struct {
+	name, columns string
+	rows          int
+	row           func(n int) []any
+}
+
+func (p population) tables() []table {
+	return []table{{"accounts", accountColumns, p.accounts, p.account}, {"links", linkColumns, p.accounts * p.links, p.link}}
+}
+
+// insert writes some rows in one transaction.
+func (t table) insert(ctx context.Context, db *sql.DB, from, to int) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", strings.Count(columns, ",")+1), ", ")
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO "+table+" ("+columns+") VALUES ("+marks+")")
+	marks := strings.TrimSuffix(strings.Repeat("?, ", strings.Count(t.columns, ",")+1), ", ")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO "+t.name+" ("+t.columns+") VALUES ("+marks+")")
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	defer func() { _ = insert.Close() }() // it ends with its transaction
-	for n := range rows {
-		if _, err := insert.ExecContext(ctx, row(n)...); err != nil {
+	for n := from; n < to; n++ {
+		if _, err := insert.ExecContext(ctx, t.row(n)...); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}
@@ -230,11 +247,7 @@ func fillPostgres(ctx context.Context, dsn string, p population) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
-	for _, table := range []struct {
-		name, columns string
-		rows          int
-		row           func(n int) []any
-	}{{"accounts", accountColumns, p.accounts, p.account}, {"links", linkColumns, p.accounts * p.links, p.link}} {
+	for _, table := range p.tables() {
 		rows := pgx.CopyFromSlice(table.rows, func(n int) ([]any, error) { return table.row(n), nil })
 		if _, err := conn.CopyFrom(ctx, pgx.Identifier{table.name}, strings.Split(table.columns, ", "), rows); err != nil {
 			return err
