@@ -66,6 +66,7 @@ step "every fault below three real sites" in_namespaces netns '^TestNamespaces' 
 # A schedule that nobody has seen yet, every night.
 step "chaos" bash deploy/chaos.sh --seed "$((10#$(date +%Y%m%d)))" --hours "$CHAOS_HOURS"
 step "how long nobody is served" bash deploy/chaos.sh --times
+step "a database that Patroni fails over" bash deploy/patroni.sh
 step "soak" bash deploy/bench.sh -for "$SOAK_TIME"
 step "ten million people" go run ./deploy/bench volume -accounts 10000000
 step "container image" bash deploy/image.sh
