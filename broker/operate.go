@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bongsu/bongsu/broker/admin"
@@ -91,7 +92,7 @@ func (b *Broker) buildDesk(context.Context) error {
 		Reread: b.outages.Read, Instances: b.store, Credentials: b.secrets, Now: b.options.Now,
 		Websites: admin.Websites{
 			Store: b.store, Directory: b.clients, Roster: b.roster, Check: b.config.Client, Filed: b.filed,
-			Issuer: b.config.Issuer.String(), Seen: b.habits.Of,
+			Issuer: b.config.Issuer.String(), Seen: b.habits.Of, Callbacks: b.callbacks,
 			Parse: func(entry []byte) (id string, document []byte, err error) {
 				return config.ReadRegistration("registration", entry)
 			},
@@ -102,6 +103,16 @@ func (b *Broker) buildDesk(context.Context) error {
 		},
 	})
 	return err
+}
+
+// callbacks are what the consoles of the providers that a client may use must list.
+func (b *Broker) callbacks(id string) (all []admin.ProviderCallbacks) {
+	for _, p := range b.config.Providers {
+		if p.OnlyFor == nil || slices.Contains(p.OnlyFor, id) {
+			all = append(all, admin.ProviderCallbacks{Provider: p.ID, Callbacks: b.config.Callbacks(p.ID)})
+		}
+	}
+	return all
 }
 
 // filed returns a client's entry in the configuration file, and where it stands.

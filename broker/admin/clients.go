@@ -54,7 +54,8 @@ type Roster interface {
 	Write(ctx context.Context) error // the uses of secrets that were noted here
 }
 
-// Websites is what orders about clients work with. All fields but Seen are required.
+// Websites is what orders about clients work with. All fields but Seen and Callbacks
+// are required.
 type Websites struct {
 	Store     ClientStore
 	Directory Directory
@@ -68,6 +69,8 @@ type Websites struct {
 	Issuer string
 	// Seen is what this node has lately seen a client do; nil: nobody takes notes.
 	Seen func(id string) habit.Seen
+	// Callbacks are those of the providers that a client may use; nil: nobody says.
+	Callbacks func(id string) []ProviderCallbacks
 }
 
 func (w Websites) complete() bool {
@@ -172,6 +175,9 @@ func (h *Handler) oneClient(c *call, id string) (ClientState, error) {
 				state.Secrets[i].UsedAt = time.Unix(use.Hour*int64(hourOfUse/time.Second), 0).UTC()
 			}
 		}
+	}
+	if h.o.Websites.Callbacks != nil {
+		state.Callbacks = h.o.Websites.Callbacks(id)
 	}
 	if h.o.Websites.Seen != nil {
 		seen := h.o.Websites.Seen(id)

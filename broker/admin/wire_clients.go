@@ -28,9 +28,20 @@ type ClientState struct {
 	Registration json.RawMessage `json:"registration,omitempty"`
 	Issuer       string          `json:"issuer,omitempty"`
 
+	// Callbacks are what the consoles of the providers that it may use must list, in
+	// answers about one client.
+	Callbacks []ProviderCallbacks `json:"callbacks,omitempty"`
+
 	// Seen is what this node has lately seen the website do, in answers about one
 	// client.
 	Seen *habit.Seen `json:"seen,omitempty"`
+}
+
+// ProviderCallbacks are the redirect URIs that a provider's console must list: at the
+// issuer, then at the origin of every site.
+type ProviderCallbacks struct {
+	Provider  string   `json:"provider"`
+	Callbacks []string `json:"callbacks"`
 }
 
 // ClientSecret is what is known of a client's secret.

@@ -22,6 +22,7 @@ type Level string
 // The levels.
 const (
 	OK      Level = "ok"
+	Note    Level = "note"    // nobody can look at it from here: compare it by hand
 	Advice  Level = "advice"  // it works, and could be better
 	Problem Level = "problem" // somebody cannot log in, or is less safe than they think
 )
@@ -40,6 +41,12 @@ type Secret struct {
 	UsedAt time.Time // zero: never
 }
 
+// Callback is what a provider's console must list as redirect URIs, exactly.
+type Callback struct {
+	Provider  string
+	Addresses []string // at the issuer, then at the origin of every site
+}
+
 // Patient is the website that is looked at.
 type Patient struct {
 	Issuer       string
@@ -49,6 +56,8 @@ type Patient struct {
 	URL string
 	// Seen is what a node has lately seen the website do; nil: not known.
 	Seen *habit.Seen
+	// Callbacks are those of the providers that the broker would show its people.
+	Callbacks []Callback
 }
 
 // The bounds of what is looked at.
@@ -102,6 +111,7 @@ func (d Doctor) Examine(ctx context.Context, p Patient) ([]Finding, error) {
 		found.compare(e, p.URL)
 	}
 	found.registration(e)
+	found.callbacks(e, p.Callbacks)
 	if p.Seen != nil {
 		found.seen(e, *p.Seen, d.Now())
 	}
@@ -186,6 +196,20 @@ func (f *findings) registration(e entry) {
 	}
 	if e.BackchannelLogoutURI == "" && !e.Native {
 		f.add(Advice, "backchannel_logout_uri", "it is missing: the website does not hear when a session has ended, and keeps its own")
+	}
+}
+
+// callbacks lists what the console of every way in must know: a login may go on at any
+// site, and comes back to where it was begun. The website's own redirect URIs stay as
+// they are.
+func (f *findings) callbacks(e entry, all []Callback) {
+	for _, c := range all {
+		if !e.people() || len(e.Providers) > 0 && !slices.Contains(e.Providers, c.Provider) {
+			continue
+		}
+		for _, address := range c.Addresses {
+			f.add(Note, "callback of "+c.Provider, "its console must list %s", address)
+		}
 	}
 }
 

@@ -97,3 +97,28 @@ func TestABrokerThatWebsitesCannotUse(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What the consoles of providers must list is said of every way that the website's
+// people have, and of no other.
+func TestCallbacksOfEveryWay(t *testing.T) {
+	_, d := world(t, "")
+	callbacks := []Callback{
+		{"kakao", []string{"https://login.example.kr/callback/kakao", "https://seoul.login.example.kr/callback/kakao"}},
+		{"naver", []string{"https://login.example.kr/callback/naver"}},
+	}
+	for entry, want := range map[string]int{`{}`: 3, `{"providers":["kakao"]}`: 2, `{"grant_types":["client_credentials"]}`: 0} {
+		found, err := d.Examine(t.Context(), Patient{Registration: []byte(entry), Callbacks: callbacks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := 0
+		for _, f := range found {
+			if f.Level == Note {
+				notes++
+			}
+		}
+		if notes != want {
+			t.Errorf("%s has %d callbacks, want %d: %v", entry, notes, want, found)
+		}
+	}
+}

@@ -22,6 +22,8 @@ func newClientDoctor() *cobra.Command {
 broker's discovery and keys, and at the website's own addresses, all from this machine;
 and at what the node has seen it do since it started: challenge, state and nonce of its
 latest login requests, and whether it took word of ended sessions. Other nodes saw others.
+It lists the callbacks that the consoles of the providers must know, at the issuer and at
+the origin of every site: those nobody can look at from here.
 With --url it says how an address differs from the registered ones. Exit code 4 tells
 that a problem was found.` + deskLong,
 		Example: `  bongsu client doctor shop --config bongsu.yaml
@@ -37,6 +39,9 @@ that a problem was found.` + deskLong,
 				return ordered(cmd, err)
 			}
 			patient := doctor.Patient{Issuer: got.Issuer, Registration: got.Registration, URL: address, Seen: got.Seen}
+			for _, c := range got.Callbacks {
+				patient.Callbacks = append(patient.Callbacks, doctor.Callback{Provider: c.Provider, Addresses: c.Callbacks})
+			}
 			for _, s := range got.Secrets {
 				patient.Secrets = append(patient.Secrets, doctor.Secret{ID: s.ID, MadeAt: s.CreatedAt, UsedAt: s.UsedAt})
 			}
