@@ -317,7 +317,8 @@ func listSites(ctx context.Context, s settings, paths []string) error {
 	if len(paths) == 1 {
 		return nil
 	}
-	list := "sites:\n"
+	var list strings.Builder
+	list.WriteString("sites:\n")
 	for _, path := range paths {
 		var said strings.Builder
 		cmd := exec.CommandContext(ctx, s.bongsu, "keys", "identity", "show", "--config", path)
@@ -326,14 +327,14 @@ func listSites(ctx context.Context, s settings, paths []string) error {
 		if err != nil {
 			return fmt.Errorf("identity: %w: %s", err, said.String())
 		}
-		list += string(line)
+		list.Write(line)
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, append(text, list...), 0o600); err != nil {
+		if err := os.WriteFile(path, append(text, list.String()...), 0o600); err != nil {
 			return err
 		}
 	}
