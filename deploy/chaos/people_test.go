@@ -291,14 +291,18 @@ func (w *walk) choose(ctx context.Context, p *browser.Page) (*browser.Page, erro
 
 // goOn presses the button at a provider's page, as this person.
 func (w *walk) goOn(ctx context.Context, p *browser.Page) (*browser.Page, error) {
-	target := *p.URL
-	if query := target.Query(); query.Get("person") != w.name {
+	if p.Has("continue") && !proves(p, w.name) {
+		target := *p.URL
+		query := target.Query()
 		query.Set("person", w.name)
 		target.RawQuery = query.Encode()
-		opened, err := w.browser.Open(ctx, target.String())
-		if err != nil || !opened.Has("continue") {
-			return opened, err
+		var err error
+		if p, err = w.browser.Open(ctx, target.String()); err != nil || !p.Has("continue") {
+			return p, err
 		}
+	}
+	if !proves(p, w.name) {
+		return nil, fmt.Errorf("%d %s is no page at which %s is proven: %s", p.Status, p.URL.Path, w.name, p.Text())
 	}
 	return w.browser.Click(ctx, "continue")
 }
