@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Runs every test, in lanes with a time budget each, on two cores:
 #
-#   unit      lint, and everything that has no other lane                  360 s
-#   store     the store on both databases, the whole broker, abuse cases   540 s
-#   twins     the walk again, every request at the other of two nodes       240 s
-#   race      keys, login, session and their kin, under the race detector  420 s
+#   unit      lint, and everything that has no other lane                  300 s
+#   store     the store on both databases, the whole broker, abuse cases   450 s
+#   twins     the walk again, every request at the other of two nodes       220 s
+#   race      keys, login, session and their kin, under the race detector  330 s
 #   faults    every fault of a provider, and three real processes in
-#             network namespaces, as root                                  240 s
+#             network namespaces, as root                                  220 s
 #   chaos     every fault below three real sites, by three fixed seeds,
 #             in network namespaces, as root                               300 s
-#   browser   real Chromium                                                300 s
+#   browser   real Chromium                                                240 s
 #
 # A lane fails when a test does, or when it takes longer than its budget. What
 # the tests need is installed first and everything is built, on budgets of their
@@ -22,7 +22,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/machine.sh
 . deploy/machine.sh
 
-declare -A budget=([unit]=360 [store]=540 [twins]=240 [race]=420 [faults]=240 [chaos]=300 [browser]=300)
+declare -A budget=([unit]=300 [store]=450 [twins]=220 [race]=330 [faults]=220 [chaos]=300 [browser]=240)
 all_lanes=(unit store twins race faults chaos browser)
 
 # What has a lane of its own.
