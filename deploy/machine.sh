@@ -45,6 +45,7 @@ need_packages() {
 	command -v promtool >/dev/null || missing+=(prometheus)
 	command -v gcc >/dev/null || missing+=(gcc)
 	command -v ip >/dev/null || missing+=(iproute2)
+	[ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || missing+=(haproxy)
 	[ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 	command -v setpriv >/dev/null || missing+=(util-linux)
 	[ -d /usr/share/fonts/opentype/noto ] && ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 || missing+=(fonts-noto-cjk)

@@ -77,11 +77,11 @@ func TestComposeOfThreeSites(t *testing.T) {
 	}
 }
 
-// HAProxy takes the door's configuration, where it is installed.
+// HAProxy takes the door's configuration.
 func TestDoorOfThreeSites(t *testing.T) {
 	program, err := exec.LookPath("haproxy")
 	if err != nil {
-		return // TestComposeOfThreeSites looks at the lines that matter
+		program = "/usr/sbin/haproxy" // where Debian puts it, and not everybody looks
 	}
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
