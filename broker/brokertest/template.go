@@ -16,7 +16,7 @@ import (
 	"github.com/bongsu/bongsu/keys/wrap"
 )
 
-// prepared is a database with its schema and its first keys. Making RSA keys
+// prepared is a database with its schema, its first keys and the next. Making RSA keys
 // takes longer than most tests, so they are made once per process and every
 // node starts from a copy.
 type prepared struct {
@@ -55,11 +55,15 @@ func (p *prepared) fill(ctx context.Context, o sqlstore.Options) error {
 		return err
 	}
 	_, err = seal.Open(ctx, seal.Options{Store: opened, Wrap: p.cluster})
+	var ring *keys.Ring
 	if err == nil {
-		_, err = keys.Open(ctx, keys.Options{
+		ring, err = keys.Open(ctx, keys.Options{
 			Issuer: "http://localhost", Site: "seoul", Store: opened, Wrap: p.site,
 			Algorithms: []keys.Algorithm{keys.RS256, keys.ES256, keys.EdDSA},
 		})
+	}
+	if err == nil {
+		err = ring.Keep(ctx) // publishes the next keys, as every node would do at once
 	}
 	return errors.Join(err, opened.Close())
 }
