@@ -178,9 +178,16 @@ func (p *postgres) transact(ctx context.Context, e effort, f work) error {
 			_ = tx.Rollback() // a connection that cannot is closed, which is the same
 			return err
 		}
-		return postgresFault(tx.Commit())
+		if err := tx.Commit(); err != nil {
+			return postgresFault(fmt.Errorf("%w: %w", errCommit, err))
+		}
+		return nil
 	})
 }
+
+// errCommit is a commit without an answer, whatever the driver says of the connection
+// by then: it was sent.
+var errCommit = errors.New("sqlstore: commit")
 
 // close implements engine. The writer's comes last.
 func (p *postgres) close() error {
@@ -208,6 +215,8 @@ func outcomeOf(err error) outcome {
 	switch {
 	case errors.Is(err, errRaced):
 		return raced
+	case errors.Is(err, errCommit) && !errors.As(err, &answer):
+		return lost
 	case errors.As(err, &refused), errors.Is(err, driver.ErrBadConn), pgconn.SafeToRetry(err):
 		return unsent
 	case errors.As(err, &answer) && answer.Code == readOnly:
