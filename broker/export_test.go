@@ -1,12 +1,14 @@
 package broker
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 
 	"github.com/bongsu/bongsu/broker/handoff"
 	"github.com/bongsu/bongsu/broker/health"
 	"github.com/bongsu/bongsu/broker/peer"
+	"github.com/bongsu/bongsu/keys"
 )
 
 // GossipAddress is where this node listens to others, UDP and TCP.
@@ -25,6 +27,20 @@ func (b *Broker) CountUnfinished() { b.metrics.unfinished.count() }
 
 // Wire is how this node asks others.
 func (b *Broker) Wire() *peer.Wire { return b.wire }
+
+// KeepKeys does once what the node does every half minute with its signing keys.
+func (b *Broker) KeepKeys(ctx context.Context) error { return b.signing.Keep(ctx) }
+
+// SignsWith is an ID token of the node.
+func (b *Broker) SignsWith(a keys.Algorithm) (string, error) {
+	return b.signing.Sign(keys.IDToken, a, []byte(`{"iss":"https://login.nation.test"}`))
+}
+
+// Takes reports whether the node takes an ID token for one of ours.
+func (b *Broker) Takes(token string) bool {
+	_, err := b.signing.Verify(keys.IDToken, token)
+	return err == nil
+}
 
 // SigningKeys are the kids of the keys that this node knows.
 func (b *Broker) SigningKeys() []string {

@@ -25,6 +25,7 @@ import (
 	"github.com/bongsu/bongsu/broker/dev/browser"
 	"github.com/bongsu/bongsu/broker/dev/demo"
 	"github.com/bongsu/bongsu/broker/health"
+	"github.com/bongsu/bongsu/broker/peer"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/broker/store/sqlstore"
 	"github.com/bongsu/bongsu/keys"
@@ -56,6 +57,8 @@ type nation struct {
 	*world
 
 	t         *testing.T
+	opened    *sqlstore.Store
+	path      string // of the database
 	sites     map[string]*place
 	upstreams *fakeidp.Server
 	front     atomic.Pointer[place] // who answers at the issuer; nil: nobody
@@ -114,6 +117,7 @@ type place struct {
 	nodes  []*broker.Broker // that take turns
 	turn   atomic.Uint64
 	cut    sync.Map // hosts that it does not reach
+	fence  fence    // between its nodes and all others
 	stop   func()   // listening at its origin
 	end    func()   // what runs beside requests
 
@@ -134,6 +138,7 @@ func newNation(t *testing.T, w *world) *nation {
 	opened, err := sqlstore.Open(t.Context(), sqlstore.Options{Driver: "sqlite", Path: base.Store.Path, Now: w.now})
 	must(t, err)
 	t.Cleanup(func() { must(t, opened.Close()) })
+	n.opened, n.path = opened, base.Store.Path
 	for i := range base.Sites {
 		base.Sites[i].Identities = n.introduce(opened, base, base.Sites[i].Name)
 	}
@@ -229,6 +234,7 @@ func (n *nation) found(opened *sqlstore.Store, base *config.Config, name string,
 		cfg.Peers = &config.Peers{Listen: "127.0.0.1:0"}
 		built, err := broker.New(n.t.Context(), &cfg, broker.Options{
 			Now: n.now, Shared: opened.Behind(n.between(opened)), OnEvent: p.keep,
+			Peers: func(o *peer.Options) { o.Through = p.fence.through },
 			Fetch: func(o *fetch.Options) { o.RootCAs, o.Dial = n.roots, n.from(p) },
 		})
 		must(n.t, err)
@@ -246,6 +252,35 @@ func (n *nation) found(opened *sqlstore.Store, base *config.Config, name string,
 	n.t.Cleanup(p.end)
 	p.stop = n.serve(n.t, name+"."+nationHost, p)
 	n.sites[name] = p
+}
+
+// fence stands between the nodes of a place and all others, one another included:
+// while it is shut they ask each other nothing.
+type fence struct {
+	mu    sync.Mutex
+	shut  bool
+	conns []net.Conn
+}
+
+func (f *fence) through(c net.Conn) net.Conn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.shut {
+		_ = c.Close()
+	} else {
+		f.conns = append(f.conns, c)
+	}
+	return c
+}
+
+func (f *fence) set(shut bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shut = shut
+	for _, c := range f.conns {
+		_ = c.Close()
+	}
+	f.conns = nil
 }
 
 // ServeHTTP implements [http.Handler]: one request goes to one node, the next to
