@@ -3,9 +3,7 @@ package broker_test
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/audit"
@@ -20,6 +18,7 @@ func TestLoginsGoOnElsewhere(t *testing.T) {
 	n := newNation(t, newWorld(t, nationHosts...))
 	t.Run("entrances", func(t *testing.T) { testEntrances(t, n) })
 	t.Run("once, in this browser, at that site", func(t *testing.T) { testHandoffsOnce(t, n) })
+	t.Run("in a partition", func(t *testing.T) { testHandoffsCutOff(t, n) })
 	t.Run("round a broken way", func(t *testing.T) { testBrokenWay(t, n) })
 	t.Run("from a site that dies", func(t *testing.T) { testDyingSite(t, n) })
 }
@@ -132,25 +131,9 @@ func testHandoffsOnce(t *testing.T, n *nation) {
 // raced has a browser follow a handoff many times at once: one of them is the first.
 func raced(t *testing.T, b *brokertest.Browser, address string) {
 	t.Helper()
-	at, err := url.Parse(address)
-	must(t, err)
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	statuses := map[int]int{}
-	for range 8 {
-		tab := b.Tab()
-		all.Go(func() {
-			got, err := tab.Browser.Open(context.WithoutCancel(t.Context()), at.String())
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				statuses[got.Status]++
-			}
-		})
-	}
-	all.Wait()
+	statuses := followed(t, b, address)
 	if statuses[http.StatusOK] != 1 || statuses[http.StatusBadRequest] != 7 {
-		t.Errorf("at %s, of 8 at once: %v", at.Host, statuses)
+		t.Errorf("at %s, of 8 at once: %v", address, statuses)
 	}
 }
 
