@@ -70,9 +70,10 @@ func readHeap() heap {
 	return heap{samples[0].Value.Uint64(), samples[1].Value.Uint64()}
 }
 
-// giveBack returns what is free to the machine: pools need two collections to be
-// emptied.
+// giveBack returns what is free to the machine, and what is mapped of the program's
+// file: pools need two collections to be emptied.
 func giveBack() {
 	runtime.GC()
 	debug.FreeOSMemory()
+	unmapProgram()
 }

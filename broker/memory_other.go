@@ -2,5 +2,5 @@
 
 package broker
 
-// forgetStart does nothing where nobody has measured it.
-func forgetStart() {}
+// unmapProgram does nothing where nobody has measured it.
+func unmapProgram() {}

@@ -74,7 +74,6 @@ func (b *Broker) Run(ctx context.Context) error {
 		b.options.OnServing()
 	}
 	giveBack() // the parser of migrations alone keeps megabytes
-	forgetStart()
 	return b.serveAll(ctx, servers)
 }
 
