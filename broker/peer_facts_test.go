@@ -33,7 +33,7 @@ type country struct {
 
 var countrySites = []string{"seoul", "busan", "jeju"}
 
-func newCountry(t *testing.T) *country {
+func newCountry(t *testing.T, changes ...func(*brokertest.Setup)) *country {
 	t.Helper()
 	c := &country{primary: pgtest.Primary(t)}
 	dsn := c.primary.Database("broker", brokertest.Fill)
@@ -50,6 +50,9 @@ func newCountry(t *testing.T) *country {
 	var known []config.Site
 	for i, site := range countrySites {
 		n := brokertest.StartNode(t, brokertest.OnDatabase(dsn), func(s *brokertest.Setup) {
+			for _, change := range changes {
+				change(s)
+			}
 			s.Configure = func(cfg *config.Config) {
 				cfg.Store.Reader = standby.On(dsn)
 				if i > 0 {
