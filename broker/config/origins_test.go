@@ -54,7 +54,7 @@ func TestMarksOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.MarkShared() || len(c.Warnings()) != 1 { // of the only provider
+	if !c.MarkShared() || len(c.Warnings()) != 2 { // of the only provider, and of two sites
 		t.Errorf("shared: %t; warnings: %v", c.MarkShared(), c.Warnings())
 	}
 	c, err = loadText(t, strings.Replace(text, "http://localhost:8437", "http://127.0.0.1:8437", 1))

@@ -23,11 +23,20 @@ func (c *checker) warn(path, format string, args ...any) {
 // every other check has read.
 func (c *checker) warnings() {
 	c.coverage()
+	c.halves()
 	c.strangers()
 	for i, w := range c.file.Clients {
 		if j := slices.Index(w.OptionalScopes, offlineAccess); j >= 0 && !slices.Contains(w.GrantTypes, client.GrantRefreshToken) {
 			c.warn(index(index("clients", i)+".optional_scopes", j), "clients[%d].optional_scopes: %s is given to clients with the grant type %s alone: add it to grant_types", i, offlineAccess, client.GrantRefreshToken)
 		}
+	}
+}
+
+// halves warns of sites that one cut can part into halves: contact is more than half
+// of them, and then nobody has it.
+func (c *checker) halves() {
+	if n := len(c.config.Sites); n > 0 && n%2 == 0 {
+		c.warn("sites", "sites: of %d, half are not more than half: cut in the middle, no side knows whether it is alone; one more, however small, would tell", n)
 	}
 }
 
