@@ -196,7 +196,7 @@ func TestTwoProcessesStartWhileNoDatabaseAnswers(t *testing.T) {
 
 	server.Restart()
 	for _, s := range []*site{p.site, p.second} {
-		s.await("node that is whole", func() bool { return s.ready() == http.StatusOK })
+		s.await("node that is whole", s.whole)
 	}
 	if claims := p.claims(known, "minji", "bank", bankSecret); claims["sub"] != before["sub"] || claims["acr"] != "urn:bongsu:acr:provider" {
 		t.Errorf("with the database back the person is %v, and was %v", claims, before["sub"])

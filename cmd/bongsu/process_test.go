@@ -170,10 +170,16 @@ func (s *site) end(within time.Duration) error {
 }
 
 // ready is the status of /readyz; 0: nobody answers.
-func (s *site) ready() int {
+func (s *site) ready() int { return s.probe("/readyz") }
+
+// whole reports whether the node serves everything that it ever does.
+func (s *site) whole() bool { return s.probe("/readyz?mode=full") == http.StatusOK }
+
+// probe is the status of a path on the admin listener; 0: nobody answers.
+func (s *site) probe(path string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/readyz", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+path, nil)
 	if err != nil {
 		return 0
 	}
