@@ -58,7 +58,7 @@ func (b *Broker) mux(table []route) http.Handler {
 // writes one log line and one count per request. Handlers never log.
 func (b *Broker) serve(rt route) http.Handler {
 	count := b.metrics.route(rt.pattern)
-	lines := b.logger.With("event", "request", "route", rt.pattern).Handler() // written once
+	lines := b.logger.With(slog.String("event", "request"), slog.String("route", rt.pattern)).Handler() // written once
 	private := rt.class == page || rt.class == form || rt.class == elsewhere
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
