@@ -68,23 +68,7 @@ func (p *pair) RoundTrip(r *http.Request) (*http.Response, error) {
 // enter walks a login in a browser to where it ends.
 func (p *pair) enter(b *browser.Browser, person, client, verifier string) *browser.Page {
 	p.t.Helper()
-	ctx := p.t.Context()
-	page, err := b.Open(ctx, p.issuer+"/authorize?"+url.Values{
-		"client_id": {client}, "redirect_uri": {shopCallback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
-		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"}, "idp_hint": {"p"},
-	}.Encode())
-	if err == nil && page.Has("continue") {
-		at := *page.URL
-		query := at.Query()
-		query.Set("person", person)
-		at.RawQuery = query.Encode()
-		if page, err = b.Open(ctx, at.String()); err == nil {
-			page, err = b.Click(ctx, "continue")
-		}
-	}
-	if err == nil && page.Has("new-account") {
-		page, err = b.Click(ctx, "new-account")
-	}
+	page, err := walk(p.t.Context(), b, p.issuer, person, client, shopCallback, verifier)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -256,28 +256,13 @@ func (c *composed) login(host, person string) (string, error) {
 	b := browser.New(browser.Options{Transport: c, Language: "en"})
 	defer b.Close()
 	verifier := oauth2.GenerateVerifier()
-	page, err := b.Open(ctx, "https://"+host+"/authorize?"+url.Values{
-		"client_id": {"shop"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
-		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"}, "idp_hint": {"p"},
-	}.Encode())
-	if err == nil && page.Has("continue") {
-		at := *page.URL
-		query := at.Query()
-		query.Set("person", person)
-		at.RawQuery = query.Encode()
-		if page, err = b.Open(ctx, at.String()); err == nil {
-			page, err = b.Click(ctx, "continue")
-		}
-	}
-	if err == nil && page.Has("new-account") {
-		page, err = b.Click(ctx, "new-account")
-	}
+	page, err := walk(ctx, b, "https://"+host, person, "shop", callback, verifier)
 	if err != nil {
 		return "", err
 	}
-	code := page.URL.Query().Get("code")
-	if code == "" {
-		return "", fmt.Errorf("no code at %s: %d %s", page.URL, page.Status, page.Text())
+	code, err := codeAt(page)
+	if err != nil {
+		return "", err
 	}
 	return c.redeem(ctx, host, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}})
 }

@@ -220,13 +220,11 @@ func (s *site) metric(name string) string {
 	return ""
 }
 
-// login walks a whole login of a person and returns the subject.
-func (s *site) login(ctx context.Context, person, client, secret string) (string, error) {
-	b := browser.New(browser.Options{Transport: s, Language: "en"})
-	defer b.Close()
-	verifier := oauth2.GenerateVerifier()
-	page, err := b.Open(ctx, s.issuer+"/authorize?"+url.Values{
-		"client_id": {client}, "redirect_uri": {shopCallback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
+// walk logs a person in for a client by the one provider and returns the page at
+// which that ends: the website's, with a code, if all went well.
+func walk(ctx context.Context, b *browser.Browser, issuer, person, client, callback, verifier string) (*browser.Page, error) {
+	page, err := b.Open(ctx, issuer+"/authorize?"+url.Values{
+		"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
 		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"}, "idp_hint": {"p"},
 	}.Encode())
 	if err == nil && page.Has("continue") {
@@ -241,12 +239,30 @@ func (s *site) login(ctx context.Context, person, client, secret string) (string
 	if err == nil && page.Has("new-account") {
 		page, err = b.Click(ctx, "new-account")
 	}
-	if err != nil {
-		return "", err
-	}
+	return page, err
+}
+
+// codeAt is the code that a walk ended with.
+func codeAt(page *browser.Page) (string, error) {
 	code := page.URL.Query().Get("code")
 	if code == "" {
 		return "", fmt.Errorf("no code at %s: %d %s", page.URL, page.Status, page.Text())
+	}
+	return code, nil
+}
+
+// login walks a whole login of a person and returns the subject.
+func (s *site) login(ctx context.Context, person, client, secret string) (string, error) {
+	b := browser.New(browser.Options{Transport: s, Language: "en"})
+	defer b.Close()
+	verifier := oauth2.GenerateVerifier()
+	page, err := walk(ctx, b, s.issuer, person, client, shopCallback, verifier)
+	if err != nil {
+		return "", err
+	}
+	code, err := codeAt(page)
+	if err != nil {
+		return "", err
 	}
 	return s.redeem(ctx, code, verifier, client, secret)
 }
