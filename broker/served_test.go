@@ -2,7 +2,6 @@ package broker_test
 
 import (
 	"bytes"
-	"database/sql"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bongsu/bongsu/broker"
+	"github.com/bongsu/bongsu/broker/brokertest"
 	"github.com/bongsu/bongsu/broker/store"
 	"github.com/bongsu/bongsu/keys"
 )
@@ -102,7 +102,7 @@ func testWithdrawn(t *testing.T, n *nation) {
 	if got := n.records(kid); got.State != keys.Withdrawn {
 		t.Errorf("it is stored as %s", got.State)
 	}
-	db, err := sql.Open("sqlite", "file:"+n.path+"?_pragma=busy_timeout(5000)")
+	db, err := brokertest.OpenFile(n.path)
 	must(t, err)
 	_, err = db.ExecContext(t.Context(), "UPDATE signing_keys SET state = $1, manifest = $2 WHERE key_id = $3", string(older.State), older.Manifest, kid)
 	must(t, errors.Join(err, db.Close()))

@@ -37,13 +37,20 @@ func (r Rows) Same(other Rows) bool { return maps.Equal(r, other) }
 // OpenDatabase opens the node's database a second time, past the node.
 func (n *Node) OpenDatabase() *sql.DB {
 	n.t.Helper()
-	driver, dsn := "sqlite", "file:"+n.Database+"?_pragma=busy_timeout(2000)"
-	if n.Database == "" {
-		driver, dsn = "pgx", n.dsn
+	open, at := OpenFile, n.Database
+	if at == "" {
+		open, at = openPostgres, n.dsn
 	}
-	db, err := sql.Open(driver, dsn)
+	db, err := open(at)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	return db
 }
+
+// OpenFile opens the SQLite database of nodes a second time, past them.
+func OpenFile(path string) (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
+}
+
+func openPostgres(dsn string) (*sql.DB, error) { return sql.Open("pgx", dsn) }
