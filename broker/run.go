@@ -20,7 +20,7 @@ import (
 func (b *Broker) Background(ctx context.Context) {
 	jobs := []func(context.Context){
 		b.sealing.Run, b.signing.Run, b.negative.Run, b.board.Run, b.contact.Run, b.status.Run, b.hints.Run, b.probes.Run,
-		b.outages.Run, b.secrets.Run, b.instances.Run, b.roster.Run, b.coverage.Run, b.history.Run, b.drills.Run, b.followStore, b.websites.Run, b.metrics.unfinished.run, b.purge, b.ship, b.tend,
+		b.outages.Run, b.secrets.Run, b.instances.Run, b.roster.Run, b.coverage.Run, b.history.Run, b.drills.Run, b.followStore, b.websites.Run, b.metrics.unfinished.run, b.purge, b.ship,
 	}
 	if b.peer != nil {
 		jobs = append(jobs, b.peer.Run)
@@ -73,7 +73,6 @@ func (b *Broker) Run(ctx context.Context) error {
 	if b.options.OnServing != nil {
 		b.options.OnServing()
 	}
-	giveBack() // the parser of migrations alone keeps megabytes
 	return b.serveAll(ctx, servers)
 }
 

@@ -86,6 +86,7 @@ func serve(ctx context.Context, cfg *config.Config, read func() (*config.Config,
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { systemd.watch(beside) })
+	running.Go(func() { tend(beside) })
 	running.Go(func() { onSignal(beside, hup, func() { _, _ = node.Reload(beside, read) }) }) // it logs what became of it
 	defer context.AfterFunc(ctx, func() { systemd.tell(beside, "STOPPING=1") })()
 	return bounded(ctx, cfg.Drain.Wait+cfg.Drain.Finish+stopBeyond, node.Run)

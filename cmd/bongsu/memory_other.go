@@ -1,6 +1,6 @@
 //go:build !linux
 
-package broker
+package main
 
 // unmapProgram does nothing where nobody has measured it.
 func unmapProgram() {}

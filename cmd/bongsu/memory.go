@@ -1,4 +1,4 @@
-package broker
+package main
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// How a node treats memory. What lives on its heap is a few MiB, so that the
-// runtime's own rule (collect when as much again was allocated) would collect
+// How the program treats memory. What lives on a node's heap is a few MiB, so that
+// the runtime's own rule (collect when as much again was allocated) would collect
 // dozens of times a second under load, and would keep the room for it at rest.
 const (
 	restEvery = 5 * time.Second
@@ -24,13 +24,25 @@ const (
 	worthIt   = 8 << 20
 )
 
+// decided reports whether whoever started the program has said when to collect
+// garbage (package runtime).
+func decided() bool { return os.Getenv("GOGC") != "" }
+
+// makeRoom gives a command, and the start of a node, room for garbage: both hardly keep
+// what they make, and collecting it takes a sixth of the time until a node answers.
+func makeRoom() {
+	if !decided() {
+		debug.SetGCPercent(int(gcPercent(0)))
+	}
+}
+
 // tend gives a node under load room for garbage, and gives the room back to the
-// machine when the load is over. Whoever sets GOGC has decided otherwise.
-func (b *Broker) tend(ctx context.Context) {
+// machine when the load is over, that of its start first.
+func tend(ctx context.Context) {
 	tick := time.NewTicker(restEvery)
 	defer tick.Stop()
 	before := readHeap()
-	tidied, percent := before.allocated, uint64(0)
+	tidied, percent := uint64(0), uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -38,7 +50,7 @@ func (b *Broker) tend(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := readHeap()
-		if want := gcPercent(now.live); os.Getenv("GOGC") == "" && want != percent {
+		if want := gcPercent(now.live); want != percent && !decided() {
 			debug.SetGCPercent(int(want))
 			percent = want
 		}
