@@ -80,12 +80,18 @@ func TestWhatCameFromTheDiskIsReplacedAsSoonAsTheStoreAnswers(t *testing.T) {
 				if err == nil {
 					_, err = s.Fingerprints(printStore{h}).Fingerprints(ctx)
 				}
+				if err == nil {
+					_, err = s.Credentials(wordStore{h}).ProviderSecrets(ctx)
+				}
+				if err == nil {
+					_, err = s.Outages(outageStore{h}).Outages(ctx, h.now)
+				}
 				return err
 			})
 		}()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(s.Served()) != 7 {
+		if len(s.Served()) != len(kinds) {
 			t.Errorf("while the store is away this node goes by %v", s.Served())
 		}
 		h.away.Store(false)

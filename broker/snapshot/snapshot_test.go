@@ -40,6 +40,8 @@ type house struct {
 	prints   []store.Fingerprint
 	secrets  map[string][]byte
 	pins     map[string]store.Pin
+	words    []store.ProviderSecret
+	declared []store.Outage
 	revision int64
 }
 
@@ -66,6 +68,8 @@ func newHouse(t *testing.T) *house {
 	h.clients = []store.Client{{ID: "shop", Document: []byte(`{"id":"shop"}`), CreatedAt: noon, UpdatedAt: noon}}
 	h.prints = []store.Fingerprint{{Provider: "kakao", Kind: "kakao", Issuer: "https://kauth.kakao.com", ClientID: "1", At: noon}}
 	h.secrets["subject salt"] = []byte("wrapped salt")
+	h.words = []store.ProviderSecret{{Provider: "kakao", ID: "w1", Issuer: "https://kauth.kakao.com", ClientID: "1", Wrapped: []byte("wrapped word"), Former: []byte("the one before"), By: "ops", At: noon}}
+	h.declared = []store.Outage{{Provider: "kakao", DeclaredAt: noon, Until: noon.Add(time.Hour), By: "ops", Reason: "fire"}}
 	h.pins["kakao"] = store.Pin{Provider: "kakao", Issuer: "https://kauth.kakao.com", ClientID: "1", Document: []byte(`{}`), At: noon}
 	return h
 }
@@ -105,6 +109,8 @@ type (
 	printStore  struct{ *house }
 	smallStore  struct{ *house }
 	pinStore    struct{ *house }
+	wordStore   struct{ *house }
+	outageStore struct{ *house }
 )
 
 func (h sealStore) SealingKeys(context.Context) ([]seal.Record, error) {
@@ -174,6 +180,20 @@ func (h pinStore) KeepPin(_ context.Context, p store.Pin) (store.Pin, error) {
 }
 func (h pinStore) ReplacePin(context.Context, store.Pin) error { return h.err() }
 
+func (h wordStore) ProviderSecrets(context.Context) ([]store.ProviderSecret, error) {
+	return answer(h.house, h.words)
+}
+
+func (h wordStore) ReplaceProviderSecret(context.Context, store.ProviderSecret, string) error {
+	return h.err()
+}
+func (h wordStore) DropFormerSecret(context.Context, string, string) error     { return h.err() }
+func (h wordStore) ForgetProviderSecret(context.Context, string, string) error { return h.err() }
+
+func (h outageStore) Outages(context.Context, time.Time) ([]store.Outage, error) {
+	return answer(h.house, h.declared)
+}
+
 // told is everything that a node reads when it starts.
 type told struct {
 	Sealing  []seal.Record
@@ -183,13 +203,15 @@ type told struct {
 	Print    store.Fingerprint
 	Salt     []byte
 	Pin      store.Pin
+	Words    []store.ProviderSecret
+	Outages  []store.Outage
 }
 
 // start reads what a node reads.
 func (h *house) start(s *Snapshot) (told, error) {
 	ctx := h.t.Context()
 	var got told
-	var errs [7]error
+	var errs [9]error
 	got.Sealing, errs[0] = s.Sealing(sealStore{h}, nil).SealingKeys(ctx)
 	got.Identity, errs[1] = s.Signing(keyStore{h}, nil).EnsureSiteIdentity(ctx, keys.IdentityRecord{Site: "seoul", State: keys.Active})
 	got.Signing, errs[2] = s.Signing(keyStore{h}, nil).SigningKeys(ctx)
@@ -200,6 +222,8 @@ func (h *house) start(s *Snapshot) (told, error) {
 	got.Print, errs[4] = s.Fingerprints(printStore{h}).KeepFingerprint(ctx, store.Fingerprint{Provider: "kakao"})
 	got.Salt, errs[5] = s.Secrets(smallStore{h}, func(string) {}).EnsureSecret(ctx, "subject salt", []byte("candidate"))
 	got.Pin, errs[6] = s.Pins(pinStore{h}).Pin(ctx, "kakao")
+	got.Words, errs[7] = s.Credentials(wordStore{h}).ProviderSecrets(ctx)
+	got.Outages, errs[8] = s.Outages(outageStore{h}).Outages(ctx, noon)
 	return got, errors.Join(errs[:]...)
 }
 
@@ -233,7 +257,7 @@ func TestANodeStartsFromItsDiskWithWhatTheStoreSaidLast(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("it starts with something else (-store +disk):\n%s", diff)
 	}
-	if served := s.Served(); len(served) != 7 || !strings.Contains(h.log.String(), "event=snapshot.served kind=sealing_keys age=144h0m0s") {
+	if served := s.Served(); len(served) != len(kinds) || !strings.Contains(h.log.String(), "event=snapshot.served kind=sealing_keys age=144h0m0s") {
 		t.Errorf("served %v, log:\n%s", served, h.log.String())
 	}
 	const metrics = `
@@ -241,9 +265,9 @@ func TestANodeStartsFromItsDiskWithWhatTheStoreSaidLast(t *testing.T) {
 # TYPE bongsu_snapshot_served gauge
 bongsu_snapshot_served{kind="clients"} 1
 bongsu_snapshot_served{kind="fingerprints"} 1
-bongsu_snapshot_served{kind="outages"} 0
+bongsu_snapshot_served{kind="outages"} 1
 bongsu_snapshot_served{kind="pins"} 1
-bongsu_snapshot_served{kind="provider_secrets"} 0
+bongsu_snapshot_served{kind="provider_secrets"} 1
 bongsu_snapshot_served{kind="sealing_keys"} 1
 bongsu_snapshot_served{kind="secrets"} 1
 bongsu_snapshot_served{kind="signing_keys"} 1
@@ -365,7 +389,7 @@ func TestFilesAreTheNodesAloneAndShowNothing(t *testing.T) {
 		t.Errorf("directory %v, %v", dir.Mode(), err)
 	}
 	entries, err := os.ReadDir(h.o.Dir)
-	if err != nil || len(entries) != 7 {
+	if err != nil || len(entries) != len(kinds) {
 		t.Fatalf("%d files, %v", len(entries), err)
 	}
 	for _, e := range entries {
