@@ -191,24 +191,33 @@ func TestACodeThatDiedWithItsNode(t *testing.T) {
 
 	page := b.Open(nationShopURL + "/login?prompt=login&idp_hint=naver")
 	b.Open(page.URL.String() + "&person=sora")
-	asked, release := n.hold()
-	redeemed := make(chan error, 1)
-	go func() {
-		var err error
-		page, err = b.Browser.Click(context.WithoutCancel(t.Context()), "continue")
-		redeemed <- err
-	}()
-	<-asked
-	n.kill("seoul")
-	n.front.Store(n.sites["tokyo"]) // where the name leads by then
-	release()
-	must(t, <-redeemed)
+	page = n.dyingBeforeRedeemed(b, "continue")
 	if got := page.TextOf("error"); got != "temporarily_unavailable" || page.URL.Host != nationShop {
 		t.Fatalf("the code ended at %s with %q: %s", page.URL, got, page.Text())
 	}
 	if again := arrives(t, b.Click("retry")); again != subject {
 		t.Errorf("sora is %s, and was %s", again, subject)
 	}
+}
+
+// dyingBeforeRedeemed presses the button that ends a login, and has seoul die, and its
+// name lead to tokyo, before the website redeems its code.
+func (n *nation) dyingBeforeRedeemed(b *brokertest.Browser, button string) *browser.Page {
+	n.t.Helper()
+	asked, release := n.hold()
+	var end *browser.Page
+	redeemed := make(chan error, 1)
+	go func() {
+		var err error
+		end, err = b.Browser.Click(context.WithoutCancel(n.t.Context()), button)
+		redeemed <- err
+	}()
+	<-asked
+	n.kill("seoul")
+	n.front.Store(n.sites["tokyo"])
+	release()
+	must(n.t, <-redeemed)
+	return end
 }
 
 // A login whose site dies ends at another one, wherever it was.
@@ -231,20 +240,7 @@ func testDyingSite(t *testing.T, n *nation) {
 	code.Open(nationShopURL + "/login")
 	code.Click("way-naver")
 	code.Continue("jisu")
-	asked, release := n.hold() // the website redeems its code when the site is gone
-	redeemed := make(chan error, 1)
-	var end *browser.Page
-	go func() {
-		var err error
-		end, err = code.Browser.Click(context.WithoutCancel(t.Context()), "new-account")
-		redeemed <- err
-	}()
-	<-asked
-	n.kill("seoul")
-	n.front.Store(n.sites["tokyo"]) // where the name leads by then
-	release()
-	must(t, <-redeemed)
-	arrives(t, end)
+	arrives(t, n.dyingBeforeRedeemed(code, "new-account"))
 	n.front.Store(nil)
 
 	for _, tt := range []struct {

@@ -314,7 +314,8 @@ func TestPatroni(t *testing.T) {
 		})
 	}
 	for what, harm := range map[string]func(*member){"killed": (*member).kill, "frozen": func(m *member) { m.signal(syscall.SIGSTOP) }} {
-		<-time.After(3 * time.Second)
+		atEase, newcomers := known.count(), fresh.count()
+		c.wait("login of anybody before the leader is "+what, func() bool { return known.count() > atEase+3 && fresh.count() > newcomers+3 })
 		old := c.leader()
 		known.begin()
 		fresh.begin()
