@@ -27,6 +27,7 @@ mkdir secrets
 for who in bongsu replicator; do
 	head -c 24 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n' >"secrets/$who.password"
 done
+# Without TLS, for all of it is one machine; see the network in compose.yaml.
 at="postgres://bongsu:$(cat secrets/bongsu.password)"
 for i in "${!sites[@]}"; do
 	site=${sites[i]}
