@@ -71,16 +71,12 @@ func (r *records) AccountByIdentity(_ context.Context, key store.IdentityKey, _ 
 	return r.find(r.links[key])
 }
 
-func (r *records) Account(_ context.Context, id string, minEpoch int64) (store.Account, error) {
+func (r *records) Account(_ context.Context, id string, _ int64) (store.Account, error) {
 	r.asked++
 	if r.down != nil {
 		return store.Account{}, r.down
 	}
-	found, err := r.find(id)
-	if err == nil && found.Epoch < minEpoch {
-		return store.Account{}, store.ErrNotFound
-	}
-	return found, err
+	return r.find(id)
 }
 
 func (r *records) FillProfile(_ context.Context, a store.Account) error {

@@ -98,9 +98,10 @@ type Accounts interface {
 	// the epoch. ErrNotFound: the writer knows no such link.
 	AccountByIdentity(ctx context.Context, key IdentityKey, minEpoch int64) (Account, error)
 
-	// Account returns the account with id whose epoch is at least minEpoch; a
-	// replica that lags behind minEpoch is not believed, nor is one that says
-	// disabled. ErrNotFound: the writer knows no such account of such an epoch.
+	// Account returns the account with id. A replica is not believed if the
+	// account's epoch there lies below minEpoch, nor one that says disabled; the
+	// writer is, whatever the epoch: who asks compares it. ErrNotFound: the writer
+	// knows no such account.
 	Account(ctx context.Context, id string, minEpoch int64) (Account, error)
 
 	// OpenAccount stores a new account with its first link, both or neither.

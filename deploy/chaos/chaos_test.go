@@ -27,7 +27,7 @@ func TestChaos(t *testing.T) {
 	c.start()
 	ctx := t.Context()
 	if missing := c.inFull(ctx); missing != "" {
-		t.Fatalf("before the first fault: %s", missing)
+		w.t.Fatalf("before the first fault: %s", missing)
 	}
 	wait(ctx, calm)
 	switch {

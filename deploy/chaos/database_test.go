@@ -118,10 +118,12 @@ func (d *database) configure() error {
 	return errors.Join(err, os.WriteFile(filepath.Join(d.dir, "postgresql.conf"), []byte(text.String()), 0o644))
 }
 
-// program is one of PostgreSQL's on the site's machine.
+// program is one of PostgreSQL's on the site's machine. Machines do not share memory,
+// either: a server that looks whose an old segment is would be taken for its owner by
+// another that starts at the same moment.
 func (d *database) program(ctx context.Context, name string, args ...string) *exec.Cmd {
-	as := []string{"--reuid=postgres", "--regid=postgres", "--init-groups", "--inh-caps=-all", filepath.Join(d.bin, name)}
-	cmd := d.Command(ctx, d.site, "setpriv", append(as, args...)...)
+	as := []string{"--ipc", "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--inh-caps=-all", filepath.Join(d.bin, name)}
+	cmd := d.Command(ctx, d.site, "unshare", append(as, args...)...)
 	cmd.Dir, cmd.Env = d.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "LC_ALL=C"}
 	return cmd
 }

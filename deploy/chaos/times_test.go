@@ -21,7 +21,7 @@ func TestChaosTimes(t *testing.T) {
 	ctx := t.Context()
 	for _, a := range []act{{kind: writerKilled}, {kind: writerFrozen}, {kind: writerKilled}, {kind: writerFrozen}} {
 		if missing := c.inFull(ctx); missing != "" {
-			t.Fatalf("before: %s", missing)
+			w.t.Fatalf("before: %s", missing)
 		}
 		c.measure(ctx, a)
 	}

@@ -84,7 +84,7 @@ func names() map[string]string {
 type world struct {
 	*machines.Network
 
-	t         *testing.T
+	t         *report
 	dir       string
 	files     machines.Files
 	authority *x509.CertPool
@@ -95,13 +95,14 @@ type world struct {
 // newWorld makes the network and starts the providers.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	told := newReport(t)
 	dir := t.TempDir()
 	for _, d := range []string{dir, filepath.Dir(dir)} { // PostgreSQL runs as somebody else
 		if err := os.Chmod(d, 0o711); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, dir: dir, began: time.Now()}
+	w := &world{t: told, dir: dir, began: time.Now()}
 	var err error
 	w.Network, err = machines.New(dir, everyMachine)
 	w.must(err)

@@ -18,7 +18,7 @@ const (
 	selectAccountByIdentity query = `SELECT ` + accountColumns + `
 		FROM links JOIN accounts ON accounts.id = links.account_id
 		WHERE links.provider = $1 AND links.subject = $2`
-	selectAccount query = `SELECT ` + accountColumns + ` FROM accounts WHERE accounts.id = $1 AND accounts.epoch >= $2`
+	selectAccount query = `SELECT ` + accountColumns + ` FROM accounts WHERE accounts.id = $1`
 	insertAccount query = `INSERT INTO accounts (id, seed, epoch, disabled, name, email, email_verified, phone,
 			phone_verified, picture, locale, opened_during, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
@@ -64,7 +64,7 @@ func (s *Store) AccountByIdentity(ctx context.Context, key store.IdentityKey, mi
 func (s *Store) Account(ctx context.Context, id string, minEpoch int64) (store.Account, error) {
 	var c check
 	c.filled("account id", id, store.MaxID)
-	return s.oneAccount(ctx, "account", c, minEpoch, selectAccount, id, minEpoch)
+	return s.oneAccount(ctx, "account", c, minEpoch, selectAccount, id)
 }
 
 // oneAccount reads an account. A replica that knows none, or one of an earlier

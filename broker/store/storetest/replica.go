@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/bongsu/bongsu/broker/store"
@@ -28,6 +29,9 @@ func testReplica(t *testing.T, o Options) {
 			}
 			if now := must[store.Account](t)(r.Store.Account(t.Context(), a.ID, 2)); now.Epoch != 2 {
 				t.Errorf("got epoch %d, want 2", now.Epoch)
+			}
+			if now := must[store.Account](t)(r.Store.Account(t.Context(), a.ID, math.MaxInt64)); now.Epoch != 2 {
+				t.Errorf("the writer's word was not taken: epoch %d, want 2", now.Epoch)
 			}
 			r.LoseWriter()
 			_, err := r.Store.Account(t.Context(), a.ID, 2)
