@@ -2,9 +2,12 @@ package broker
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/bongsu/bongsu/broker/cluster"
+	"github.com/bongsu/bongsu/broker/config"
 	"github.com/bongsu/bongsu/broker/hint"
 	"github.com/bongsu/bongsu/broker/store"
 )
@@ -53,6 +56,30 @@ func (b *Broker) openGossip(context.Context) error {
 	b.board.SetBroadcast(peer.Add("health", b.board).Broadcast)
 	b.hints.SetBroadcast(peer.Add("hints", b.hints).Broadcast)
 	return nil
+}
+
+// admitsGossipKeys returns nil if the node may encrypt gossip with the keys of another
+// configuration, as far as the other nodes are known to follow.
+func (b *Broker) admitsGossipKeys(next *config.Gossip) error {
+	if b.peer == nil || next == nil {
+		return nil
+	}
+	if err := b.peer.Admits(next.Keys); err != nil {
+		return fmt.Errorf("gossip.keys: a new key goes last at every node, then first at every node, then alone: %w", err)
+	}
+	return nil
+}
+
+// holdGossipKeys takes the keys over that were admitted. The others hear of it in
+// any case: at the latest with the next exchange of everything.
+func (b *Broker) holdGossipKeys(ctx context.Context, next *config.Gossip) {
+	if b.peer == nil || next == nil {
+		return
+	}
+	if err := b.peer.Hold(ctx, next.Keys); err != nil {
+		b.logger.LogAttrs(ctx, slog.LevelWarn, "other nodes have not been told yet which gossip keys are held here",
+			slog.String("event", "gossip.keys_untold"), slog.Any("error", err))
+	}
 }
 
 // doubter is who obeys hints. What the store has not heard of it does not tell

@@ -12,8 +12,8 @@ import (
 
 // Reload reads the configuration again and takes over, at once and without a
 // restart, what a running node can: the clients of the file, limits, operators,
-// providers' ceilings and the log's level. What is different beside that is named and waits for
-// a restart. If anything is wrong, the error says what, and all stays as it was:
+// providers' ceilings, the keys of gossip and the log's level. What is different beside
+// that is named and waits for a restart. If anything is wrong, the error says what, and all stays as it was:
 // so it is with providers that a restart would not start with.
 //
 // Requests under way end by what they began with. Only one reload runs at a time.
@@ -46,6 +46,9 @@ func (b *Broker) takeOver(ctx context.Context, next *config.Config) (config.Chan
 			return config.Change{}, err
 		}
 	}
+	if err := b.admitsGossipKeys(next.Gossip); err != nil {
+		return config.Change{}, err
+	}
 	allowed, err := newLimits(next.Limits, b.options.Now, b.limits.Load())
 	if err != nil {
 		return config.Change{}, err
@@ -60,6 +63,7 @@ func (b *Broker) takeOver(ctx context.Context, next *config.Config) (config.Chan
 	b.limits.Store(allowed)
 	swapCeilings()
 	b.desk.SetOperators(operators(next))
+	b.holdGossipKeys(ctx, next.Gossip)
 	if b.options.OnReload != nil {
 		b.options.OnReload(next)
 	}

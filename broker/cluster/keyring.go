@@ -14,11 +14,11 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// The errors of the keyring's verbs. Test them with [errors.Is].
+// Why a node does not hold other keys. Test them with [errors.Is].
 var (
-	ErrKey           = errors.New("cluster: no such gossip key")            // not held here, not 32 bytes, or one too many
-	ErrNotEverywhere = errors.New("cluster: not every node holds that key") // install it there first
-	ErrInUse         = errors.New("cluster: a node encrypts with that key") // use another one first
+	ErrKey           = errors.New("cluster: not a gossip key")                       // not held, not 32 bytes, or one too many
+	ErrNotEverywhere = errors.New("cluster: a node does not hold the new key yet")   // to put first what it has nowhere
+	ErrInUse         = errors.New("cluster: a node still encrypts with the old key") // to let go of what it needs
 	ErrClosed        = errors.New("cluster: closed")
 )
 
@@ -32,7 +32,7 @@ const (
 	metaMore = 2
 )
 
-// announceWithin bounds how long a verb waits until a peer heard of the change.
+// announceWithin bounds how long it is waited until a peer heard of a change.
 const announceWithin = 5 * time.Second
 
 // Fingerprint names a gossip key without telling it: 16 hexadecimal digits of a
@@ -65,11 +65,7 @@ func (k *keyring) fingerprints() []string {
 	if k.ring == nil {
 		return nil
 	}
-	var names []string
-	for _, key := range k.ring.GetKeys() {
-		names = append(names, Fingerprint(key))
-	}
-	return names
+	return fingerprintsOf(k.ring.GetKeys())
 }
 
 func (k *keyring) install(key []byte) error {
@@ -169,43 +165,79 @@ func parseMeta(b []byte) (fingerprints []string, more []byte) {
 // encrypts first. Empty: nothing is encrypted.
 func (p *Peer) Keys() []string { return p.keys.fingerprints() }
 
-// Install adds a key that decrypts and tells the other nodes that it is here.
-// It holds until the process ends: the file that keys are read from is the
-// operator's to change. Errors: [ErrKey], [ErrClosed], and that no peer took
-// note within five seconds, which changes nothing here.
-func (p *Peer) Install(ctx context.Context, key []byte) error {
-	if err := p.keys.install(key); err != nil {
-		return err
+// Admits reports whether this node may hold some keys instead of those it holds,
+// the one that encrypts first. [ErrNotEverywhere]: a live node does not hold the
+// first and would hear nothing more. [ErrInUse]: a live node encrypts with one that
+// is not among them. [ErrKey]: one is not 32 bytes, there are too many with those
+// held now, or this node does not encrypt at all.
+func (p *Peer) Admits(keys [][]byte) error {
+	if p.keys.ring == nil && len(keys) == 0 {
+		return nil
 	}
-	return p.announce(ctx)
-}
-
-// Use makes a key the one that encrypts. [ErrNotEverywhere]: a live node does
-// not hold it and would hear nothing more. Other errors as with [Peer.Install].
-func (p *Peer) Use(ctx context.Context, fingerprint string) error {
+	if p.keys.ring == nil || len(keys) == 0 || slices.ContainsFunc(keys, func(k []byte) bool { return len(k) != keySize }) {
+		return ErrKey
+	}
+	held, wanted := p.Keys(), fingerprintsOf(keys)
+	if gone := missing(held, wanted); len(gone)+len(wanted) > maxKeys {
+		return ErrKey
+	}
 	for _, m := range p.Members() {
-		if !m.Self && !slices.Contains(m.Keys, fingerprint) {
+		switch {
+		case m.Self:
+		case wanted[0] != held[0] && !slices.Contains(m.Keys, wanted[0]):
 			return fmt.Errorf("%w: %s", ErrNotEverywhere, m.Name)
-		}
-	}
-	if err := p.keys.use(fingerprint); err != nil {
-		return err
-	}
-	return p.announce(ctx)
-}
-
-// Remove forgets a key. [ErrInUse]: this node or a live one encrypts with it.
-// Other errors as with [Peer.Install].
-func (p *Peer) Remove(ctx context.Context, fingerprint string) error {
-	for _, m := range p.Members() {
-		if len(m.Keys) > 0 && m.Keys[0] == fingerprint {
+		case len(m.Keys) > 0 && slices.Contains(missing(held, wanted), m.Keys[0]):
 			return fmt.Errorf("%w: %s", ErrInUse, m.Name)
 		}
 	}
-	if err := p.keys.remove(fingerprint); err != nil {
+	return nil
+}
+
+// Hold holds the keys of a list instead of those before, the one that encrypts
+// first, and tells the other nodes. To change a key over all nodes without losing a
+// packet, every node first holds the new one behind the old one, then in front of
+// it, then alone. Keys are of this process: those of the next one come from
+// [Options].Keys. Errors: those of [Peer.Admits], which leave all as it was,
+// [ErrClosed], and that no peer took note within five seconds, which hears of it
+// with the next exchange of everything.
+func (p *Peer) Hold(ctx context.Context, keys [][]byte) error {
+	if err := p.Admits(keys); err != nil {
 		return err
 	}
+	held, wanted := p.Keys(), fingerprintsOf(keys)
+	if slices.Equal(held, wanted) {
+		return nil
+	}
+	for i, key := range keys {
+		if slices.Contains(held, wanted[i]) {
+			continue
+		}
+		if err := p.keys.install(key); err != nil {
+			return err
+		}
+	}
+	if err := p.keys.use(wanted[0]); err != nil {
+		return err
+	}
+	for _, gone := range missing(held, wanted) {
+		if err := p.keys.remove(gone); err != nil {
+			return err
+		}
+	}
 	return p.announce(ctx)
+}
+
+func fingerprintsOf(keys [][]byte) []string {
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = Fingerprint(key)
+	}
+	return names
+}
+
+// missing are those of all that some lacks.
+func missing(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(some, name) })
 }
 
 // announce tells peers what this node holds now.

@@ -18,17 +18,30 @@ func TestGossipKeysAreRotatedOnline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := together(t, far(31), 12)
 		defer end(nodes...)
-		one, two := Fingerprint(testKey("one")), Fingerprint(testKey("two"))
+		two := Fingerprint(testKey("two"))
 		for _, n := range nodes {
 			n.left.count.Store(0)
 		}
-		if err := nodes[0].Install(t.Context(), testKey("two")); err != nil {
+		hold := func(names ...string) func(n *node) error {
+			var keys [][]byte
+			for _, name := range names {
+				keys = append(keys, testKey(name))
+			}
+			return func(n *node) error { return n.Hold(t.Context(), keys) }
+		}
+		first := func(n *node, what string, f func(n *node) error, want error) {
+			t.Helper()
+			before := n.Keys()
+			if err := f(n); !errors.Is(err, want) || !slices.Equal(n.Keys(), before) {
+				t.Fatalf("%s: %v with keys %v, want %v with %v", what, err, n.Keys(), want, before)
+			}
+		}
+		first(nodes[0], "a key that nobody else has, at once", hold("two"), ErrNotEverywhere)
+		if err := hold("one", "two")(nodes[0]); err != nil {
 			t.Fatal(err)
 		}
 		pass(3 * time.Second)
-		if err := nodes[0].Use(t.Context(), two); !errors.Is(err, ErrNotEverywhere) {
-			t.Fatalf("Use of a key that the others lack: %v, want %v", err, ErrNotEverywhere)
-		}
+		first(nodes[0], "a key that the others lack, first", hold("two", "one"), ErrNotEverywhere)
 		each := func(what string, f func(n *node) error) {
 			t.Helper()
 			for _, n := range nodes {
@@ -42,12 +55,10 @@ func TestGossipKeysAreRotatedOnline(t *testing.T) {
 				t.Fatalf("after %s the nodes are not one", what)
 			}
 		}
-		each("install", func(n *node) error { return n.Install(t.Context(), testKey("two")) })
-		if err := nodes[3].Remove(t.Context(), one); !errors.Is(err, ErrInUse) {
-			t.Fatalf("Remove of the key in use: %v, want %v", err, ErrInUse)
-		}
-		each("use", func(n *node) error { return n.Use(t.Context(), two) })
-		each("remove", func(n *node) error { return n.Remove(t.Context(), one) })
+		each("the new one behind", hold("one", "two"))
+		first(nodes[3], "the key in use let go", hold("two"), ErrInUse)
+		each("the new one in front", hold("two", "one"))
+		each("the new one alone", hold("two"))
 		within(time.Minute, func() bool { // what is still untrue then is said below
 			return !slices.ContainsFunc(nodes, func(n *node) bool {
 				return slices.ContainsFunc(n.Members(), func(m Member) bool { return !slices.Equal(m.Keys, []string{two}) })

@@ -258,7 +258,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if err := p.Install(t.Context(), testKey("two")); err == nil {
+		if err := p.Hold(t.Context(), [][]byte{testKey("one"), testKey("two")}); err == nil {
 			t.Error("a closed peer installs keys")
 		}
 		pass(time.Minute)

@@ -18,6 +18,8 @@ type setting struct {
 	part func(*Config) any
 }
 
+const keysOfGossip = "gossip.keys"
+
 // atOnce are the settings that a running node takes over.
 var atOnce = []setting{
 	{"clients", func(c *Config) any { return c.Clients }},
@@ -25,6 +27,7 @@ var atOnce = []setting{
 	{"operators", func(c *Config) any { return c.Operators }},
 	{"providers[].ceiling", func(c *Config) any { return c.Ceilings() }},
 	{"log", func(c *Config) any { return c.Log }},
+	{keysOfGossip, func(c *Config) any { return c.gossipKeys() }},
 }
 
 // atStart are the settings that a node reads once. Every field of [Config] stands
@@ -52,7 +55,7 @@ var atStart = []setting{
 	{"snapshot", func(c *Config) any { return c.Snapshot }},
 	{"providers", func(c *Config) any { return withoutCeilings(c.Providers) }},
 	{"outbound", func(c *Config) any { return c.Outbound }},
-	{"gossip", func(c *Config) any { return c.Gossip }},
+	{"gossip", func(c *Config) any { return withoutKeys(c.Gossip) }},
 	{"peers", func(c *Config) any { return c.Peers }},
 	{"health", func(c *Config) any { return c.Health }},
 	{"languages", func(c *Config) any { return c.Languages }},
@@ -78,6 +81,23 @@ func withoutCeilings(providers []Provider) []Provider {
 	return same
 }
 
+// gossipKeys are what gossip is encrypted with, if there is any.
+func (c *Config) gossipKeys() [][]byte {
+	if c.Gossip == nil {
+		return nil
+	}
+	return c.Gossip.Keys
+}
+
+func withoutKeys(g *Gossip) *Gossip {
+	if g == nil {
+		return nil
+	}
+	same := *g
+	same.Keys = nil
+	return &same
+}
+
 // OtherProviders reports whether the providers of c differ from those of another
 // configuration, in more than ceilings.
 func (c *Config) OtherProviders(other *Config) bool {
@@ -87,7 +107,11 @@ func (c *Config) OtherProviders(other *Config) bool {
 // Since returns what is different in c from the configuration that a node runs
 // with: what it started with and what it took over last.
 func (c *Config) Since(started, taken *Config) Change {
-	return Change{Now: differing(atOnce, taken, c), Restart: differing(atStart, started, c)}
+	now := differing(atOnce, taken, c)
+	if started.Gossip == nil || c.Gossip == nil { // it begins and ends with the node
+		now = slices.DeleteFunc(now, func(key string) bool { return key == keysOfGossip })
+	}
+	return Change{Now: now, Restart: differing(atStart, started, c)}
 }
 
 func differing(settings []setting, a, b *Config) []string {

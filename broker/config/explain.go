@@ -232,6 +232,7 @@ func variableOf(path string, t reflect.Type) string {
 
 // restarts tells whether a key is read at the start alone.
 func restarts(path string) bool {
+	path = strings.TrimSuffix(strings.TrimSuffix(path, "_file"), "_command") // the same secret from elsewhere
 	return !slices.ContainsFunc(atOnce, func(s setting) bool {
 		key := strings.ReplaceAll(s.key, "[]", "")
 		return path == key || strings.HasPrefix(path, key+".")

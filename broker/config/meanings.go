@@ -72,7 +72,7 @@ var meaningsOfSite = map[string]meaning{
 	"gossip.label":     {"The name of this deployment: packets of another are dropped.", "bongsu", defaultLabel},
 	"gossip.seeds":     {"Nodes that are asked for the others, as host:port or a service in DNS; two of every site are enough.", "[busan-1.example.kr:7946, srv:_bongsu._udp.example.kr]", "none"},
 	"gossip.allow":     {"Where nodes may be.", "[10.0.0.0/8]", "loopback and private addresses"},
-	"gossip.keys":      {"What nodes encrypt with: one to three keys of 32 random bytes in base64, one a line, the same at every node. The first encrypts, all decrypt.", "…", "required"},
+	"gossip.keys":      {"What nodes encrypt with: one to three keys of 32 random bytes in base64, one a line, the same at every node. The first encrypts, all decrypt. A new one goes last at every node, then first at every node, then alone.", "…", "required"},
 
 	"peers":           {"How nodes ask each other things, by TLS with certificates that the sites' identities sign: what no longer holds while the database takes no writes, and codes of other nodes. Needs gossip.", "{listen: 0.0.0.0:7947}", "nodes ask each other nothing"},
 	"peers.listen":    {"Where this node is asked, by TCP; begins with an address.", "0.0.0.0:7947", defaultPeers},

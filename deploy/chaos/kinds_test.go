@@ -31,11 +31,9 @@ const (
 	allGone        = "every database is gone"
 )
 
-// cutHolds is so long that a site is seen to stop: it believes for a while that it
-// hears the others, and what it knows grows too old meanwhile, or later.
-func cutHolds(stale time.Duration) time.Duration {
-	return max(recordsExpire, stale) + answersWithin
-}
+// cutHolds is so long that a site which goes on for longer than it may is seen to: it
+// believes for a while that it hears the others, and has three times S from then on.
+func cutHolds(stale time.Duration) time.Duration { return recordsExpire + bound*stale }
 
 var kinds = []kind{
 	{name: brokerKilled, hold: 3 * time.Second, promised: "all, by the other broker"},
