@@ -50,7 +50,7 @@ var meaningsOfSite = map[string]meaning{
 	"store.migrate": {"Who brings the tables up to date: a node when it starts, as long as that only adds to them (auto), or bongsu migrate alone (manual).", "manual", ""},
 	"store.path":    {"The file of SQLite.", "/var/lib/bongsu/bongsu.db", "bongsu.db in data_dir"},
 	"store.writer":  {"The connection string of PostgreSQL, all hosts, read-write.", "postgres://bongsu@db1,db2/bongsu?target_session_attrs=read-write", "required with the driver postgres"},
-	"store.reader":  {"The connection string of this site's replica.", "postgres://bongsu@db2/bongsu", "the writer is read"},
+	"store.reader":  {"The connection string of this site's replica; other sites' may stand behind it.", "postgres://bongsu@db2,db1/bongsu", "the writer is read"},
 	"data_dir":      {"What this node must remember alone, such as logouts that the database does not know yet, and which of its codes were used while no writer was known. It is never copied to another node. Made with mode 0700.", "/var/lib/bongsu", ""},
 
 	"site_key":    {"The secret that wraps this site's signing keys: 32 random bytes in base64, as bongsu init writes it. Losing it loses the keys.", "…", "required"},

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -238,11 +239,26 @@ func (c *cluster) wait(what string, done func() bool) {
 
 // writer is the connection string of the example.
 func (c *cluster) writer() string {
-	hosts := make([]string, len(c.members))
-	for i, m := range c.members {
-		hosts[i] = m.address + ":15432"
+	return "postgres://bongsu:word@" + hosts(c.members) + "/bongsu?sslmode=require&target_session_attrs=read-write"
+}
+
+// reader is that of the site of a member, with the others behind its own.
+func (c *cluster) reader(own *member) string {
+	all := []*member{own}
+	for _, m := range c.members {
+		if m != own {
+			all = append(all, m)
+		}
 	}
-	return "postgres://bongsu:word@" + strings.Join(hosts, ",") + "/bongsu?sslmode=require&target_session_attrs=read-write"
+	return "postgres://bongsu:word@" + hosts(all) + "/bongsu?sslmode=require"
+}
+
+func hosts(members []*member) string {
+	all := make([]string, len(members))
+	for i, m := range members {
+		all[i] = m.address + ":15432"
+	}
+	return strings.Join(all, ",")
 }
 
 // watch keeps when logins of one kind succeeded, and who came.
@@ -282,9 +298,9 @@ func (w *watch) String() string {
 	return fmt.Sprintf("%d done, %d refused with a retry, longest without one %.1f s", w.done, w.refused, max(w.gap, time.Since(w.last)).Seconds())
 }
 
-// The database of deploy/patroni loses its leader, once killed and once frozen, below
+// The database of deploy/patroni loses its leader, once frozen and once killed, below
 // people who log in: those with an account all the time, new ones as soon as another
-// leads. Whoever was told who they are is the same afterwards.
+// leads. The first is of the node's own site. Whoever was told who they are is the same afterwards.
 func TestPatroni(t *testing.T) {
 	c := newCluster(t)
 	if err := c.do(c.leader(), "postgres", func(ctx context.Context, conn *pgx.Conn) error {
@@ -294,8 +310,13 @@ func TestPatroni(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	reader := "postgres://bongsu:word@" + c.members[0].address + ":15432/bongsu?sslmode=require"
-	s := newPlace(t, shop+fmt.Sprintf("store: {driver: postgres, writer: %q, reader: %q}\n", c.writer(), reader))
+	c.wait("database at every member", func() bool {
+		return !slices.ContainsFunc(c.members, func(m *member) bool {
+			return c.do(m, "bongsu", func(context.Context, *pgx.Conn) error { return nil }) != nil
+		})
+	})
+	s := newPlace(t, shop+fmt.Sprintf("store: {driver: postgres, writer: %q, reader: %q}\n", c.writer(), c.reader(c.leader()))+
+		"limits: {exempt: [127.0.0.0/8, '::1']}\n") // all of them come from one address
 	s.start()
 	known, fresh := &watch{subjects: map[string]string{}}, &watch{subjects: map[string]string{}}
 	ctx, stop := context.WithCancel(t.Context())
@@ -313,13 +334,17 @@ func TestPatroni(t *testing.T) {
 			}
 		})
 	}
-	for what, harm := range map[string]func(*member){"killed": (*member).kill, "frozen": func(m *member) { m.signal(syscall.SIGSTOP) }} {
+	for _, what := range []string{"frozen", "killed"} {
 		atEase, newcomers := known.count(), fresh.count()
 		c.wait("login of anybody before the leader is "+what, func() bool { return known.count() > atEase+3 && fresh.count() > newcomers+3 })
 		old := c.leader()
 		known.begin()
 		fresh.begin()
-		harm(old)
+		if what == "frozen" {
+			old.signal(syscall.SIGSTOP)
+		} else {
+			old.kill()
+		}
 		c.wait("leader after "+old.name, func() bool { now := c.leader(); return now != nil && now != old })
 		done := fresh.count()
 		c.wait("new person after that", func() bool { return fresh.count() > done+3 })

@@ -32,7 +32,9 @@ at="postgres://bongsu:$(cat secrets/bongsu.password)"
 for i in "${!sites[@]}"; do
 	site=${sites[i]}
 	printf '%s@%s:5432,%s:5432,%s:5432/bongsu?target_session_attrs=read-write&sslmode=disable' "$at" "${databases[@]}" >"$site/secrets/writer.dsn"
-	printf '%s@%s:5432/bongsu?sslmode=disable' "$at" "${databases[i]}" >"$site/secrets/reader.dsn"
+	# Its own first, the others' behind it: one that is frozen is left within seconds.
+	others=("${databases[@]:0:i}" "${databases[@]:i+1}")
+	printf '%s@%s:5432,%s:5432,%s:5432/bongsu?sslmode=disable' "$at" "${databases[i]}" "${others[@]}" >"$site/secrets/reader.dsn"
 	cp kakao.secret naver.secret "$site/secrets/"
 	cp seoul/secrets/website.secret "$site/secrets/shop.secret"
 done
