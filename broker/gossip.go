@@ -70,14 +70,15 @@ func (b *Broker) admitsGossipKeys(next *config.Gossip) error {
 	return nil
 }
 
-// holdGossipKeys takes the keys over that were admitted. The others hear of it in
-// any case: at the latest with the next exchange of everything.
+// holdGossipKeys takes the keys over that were admitted. Where that fails, another node
+// has changed its own in between, and the next reload does it; or no other took note,
+// and hears of it with the next exchange of everything.
 func (b *Broker) holdGossipKeys(ctx context.Context, next *config.Gossip) {
 	if b.peer == nil || next == nil {
 		return
 	}
 	if err := b.peer.Hold(ctx, next.Keys); err != nil {
-		b.logger.LogAttrs(ctx, slog.LevelWarn, "other nodes have not been told yet which gossip keys are held here",
+		b.logger.LogAttrs(ctx, slog.LevelWarn, "gossip keys are not changed yet, or no other node has taken note",
 			slog.String("event", "gossip.keys_untold"), slog.Any("error", err))
 	}
 }

@@ -32,7 +32,7 @@ const (
 	metaMore = 2
 )
 
-// announceWithin bounds how long it is waited until a peer heard of a change.
+// announceWithin bounds the wait until a peer heard of a change.
 const announceWithin = 5 * time.Second
 
 // Fingerprint names a gossip key without telling it: 16 hexadecimal digits of a

@@ -258,8 +258,8 @@ func TestRunEndsWithItsContext(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if err := p.Hold(t.Context(), [][]byte{testKey("one"), testKey("two")}); err == nil {
-			t.Error("a closed peer installs keys")
+		if err := p.Hold(t.Context(), [][]byte{testKey("one"), testKey("two")}); !errors.Is(err, ErrClosed) {
+			t.Errorf("a closed peer holds other keys: %v, want %v", err, ErrClosed)
 		}
 		pass(time.Minute)
 	})

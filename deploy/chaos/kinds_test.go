@@ -31,8 +31,8 @@ const (
 	allGone        = "every database is gone"
 )
 
-// cutHolds is so long that a site which goes on for longer than it may is seen to: it
-// believes for a while that it hears the others, and has three times S from then on.
+// cutHolds is so long that a site is seen to go on for longer than it may: it believes
+// for a while that it hears the others, and has three times S from then on.
 func cutHolds(stale time.Duration) time.Duration { return recordsExpire + bound*stale }
 
 var kinds = []kind{
